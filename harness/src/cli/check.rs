@@ -1,0 +1,90 @@
+//! `whyclosed check PATH…`
+
+use std::path::PathBuf;
+
+use super::{INVALID, PASSED};
+use crate::lab::slices;
+use crate::scenario::{find, load};
+use crate::{Case, Vocabulary};
+
+/// What is to be checked.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Scenario files, or folders of them
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+}
+
+/// Says what is wrong with scenarios.
+pub fn main(arguments: &Arguments) -> u8 {
+    match all(&arguments.paths) {
+        Ok(cases) => {
+            anstream::println!("{} cases, all valid", cases.len());
+            PASSED
+        }
+        Err(code) => code,
+    }
+}
+
+/// Loads all cases of some paths; prints all errors of all files.
+///
+/// # Errors
+/// The exit code, when one of them is invalid.
+pub fn all(paths: &[PathBuf]) -> Result<Vec<Case>, u8> {
+    let files = find(paths);
+    let mut cases = Vec::new();
+    let mut errors = 0;
+    for file in &files {
+        match load::<Vocabulary>(file, None) {
+            Ok(more) => {
+                errors += ports(&more);
+                cases.extend(more.into_iter().map(rooted));
+            }
+            Err(found) => {
+                errors += found.len();
+                anstream::eprintln!("{}", found.render(true));
+            }
+        }
+    }
+    if files.is_empty() {
+        anstream::eprintln!("no scenario (*.yaml) below {}", shown(paths));
+        return Err(INVALID);
+    }
+    if errors > 0 {
+        anstream::eprintln!("{errors} errors; nothing was run");
+        return Err(INVALID);
+    }
+    Ok(cases)
+}
+
+/// Paths in a scenario start at its folder, wherever a program of the lab is later started.
+fn rooted(case: Case) -> Case {
+    let directory = std::path::absolute(&case.directory).unwrap_or_else(|_| case.directory.clone());
+    let directory =
+        if directory.as_os_str().is_empty() { std::env::current_dir().unwrap_or_default() } else { directory };
+    Case { directory, ..case }
+}
+
+/// Prints and counts the services that listen where clients' own ports are: their events could not be told apart.
+fn ports(cases: &[Case]) -> usize {
+    let mut wrong: Vec<String> = Vec::new();
+    for case in cases {
+        for service in &case.services {
+            let port = service.kind.port().filter(|port| slices::of_port(*port).is_some());
+            if let Some(port) = port {
+                let (first, last) = slices::RANGE;
+                let (scenario, name) = (&case.scenario, &service.name);
+                wrong.push(format!(
+                    "error: {scenario}: service `{name}` listens on port {port}; ports {first} to {last} are the clients' own"
+                ));
+            }
+        }
+    }
+    wrong.dedup();
+    wrong.iter().for_each(|line| anstream::eprintln!("{line}"));
+    wrong.len()
+}
+
+fn shown(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}

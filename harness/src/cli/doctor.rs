@@ -1,0 +1,95 @@
+//! `whyclosed doctor`
+
+use std::path::Path;
+use std::process::Command;
+
+use anstyle::{AnsiColor, Style};
+
+use super::{BROKEN, PASSED};
+use crate::run::hz::ticks_per_second;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// What is looked at: its name, whether the real clock can do without it, what was found or what is missing.
+struct Finding {
+    name: &'static str,
+    needed: bool,
+    found: Result<String, String>,
+}
+
+/// Says what this machine has and lacks.
+pub fn main() -> u8 {
+    let findings = [root(), kernel(), tracefs(), reset_reasons(), netem(), haproxy()];
+    let mut missing = false;
+    for finding in &findings {
+        match &finding.found {
+            Ok(text) => anstream::println!("{GOOD}  has{GOOD:#}  {:14} {text}", finding.name),
+            Err(text) => {
+                missing |= finding.needed;
+                let word = if finding.needed { "lacks" } else { "  no " };
+                anstream::println!("{BAD}{word}{BAD:#}  {:14} {text}", finding.name);
+            }
+        }
+    }
+    if missing { BROKEN } else { PASSED }
+}
+
+fn root() -> Finding {
+    let found = if nix::unistd::geteuid().is_root() {
+        Ok("network namespaces and the kernel's trace need it".into())
+    } else {
+        Err("network namespaces and the kernel's trace need it: run with sudo".into())
+    };
+    Finding { name: "root", needed: true, found }
+}
+
+fn kernel() -> Finding {
+    let release =
+        nix::sys::utsname::uname().map(|uts| uts.release().to_string_lossy().into_owned()).unwrap_or_default();
+    let hz = ticks_per_second();
+    Finding { name: "kernel", needed: true, found: Ok(format!("Linux {release}, {hz} ticks per second")) }
+}
+
+fn tracefs() -> Finding {
+    let found = if Path::new("/sys/kernel/tracing").is_dir() {
+        Ok("each run mounts it for itself".into())
+    } else {
+        Err("no /sys/kernel/tracing: a kernel with CONFIG_FTRACE and CONFIG_ENABLE_DEFAULT_TRACERS is needed".into())
+    };
+    Finding { name: "tracefs", needed: true, found }
+}
+
+fn reset_reasons() -> Finding {
+    let release =
+        nix::sys::utsname::uname().map(|uts| uts.release().to_string_lossy().into_owned()).unwrap_or_default();
+    let mut numbers = release.split(['.', '-']).filter_map(|part| part.parse::<u32>().ok());
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    let found = if version >= (6, 12) {
+        Ok("the kernel says why it sends a RST".into())
+    } else {
+        Err("before Linux 6.12 the kernel does not say why it sends a RST: some verdicts are less firm".into())
+    };
+    Finding { name: "reset reasons", needed: false, found }
+}
+
+fn netem() -> Finding {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let has = runtime.ok().is_some_and(|runtime| runtime.block_on(netns::probe_netem()).unwrap_or(false));
+    let found = if has {
+        Ok("wires can have delay, loss, duplicates, reordering".into())
+    } else {
+        Err("wires cannot have delay or loss: this needs root and a kernel with CONFIG_NET_SCH_NETEM (module sch_netem)".into())
+    };
+    Finding { name: "netem", needed: false, found }
+}
+
+fn haproxy() -> Finding {
+    let found = Command::new("haproxy")
+        .arg("-v")
+        .output()
+        .map_err(|_| "scenarios with `proxy: haproxy` need it: apt-get install haproxy".into());
+    let found =
+        found.map(|output| String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_string());
+    Finding { name: "haproxy", needed: false, found }
+}

@@ -1,0 +1,90 @@
+//! The command line.
+
+mod check;
+mod clean;
+mod doctor;
+mod mechanisms;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Every expectation holds.
+pub const PASSED: u8 = 0;
+/// An expectation does not hold.
+pub const FAILED: u8 = 1;
+/// A scenario is invalid.
+pub const INVALID: u8 = 2;
+/// The machine lacks something, or the harness failed.
+pub const BROKEN: u8 = 3;
+
+/// Which mechanism closed each TCP connection, and when.
+#[derive(Debug, Parser)]
+#[command(
+    name = "whyclosed",
+    version,
+    about,
+    after_help = "Exit codes: 0 every expectation holds, 1 one does not, \
+    2 a scenario is invalid, 3 the machine lacks something or the harness failed."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios and judge every connection
+    Run(run::Arguments),
+    /// Say what is wrong with scenarios, without running them
+    Check(check::Arguments),
+    /// Print the catalogue of mechanisms
+    Mechanisms,
+    /// Say what this machine has and lacks
+    Doctor,
+    /// Remove what killed runs may have left
+    Clean,
+    /// A program of the lab enters its place
+    #[command(hide = true)]
+    Enter,
+    /// An actor of the lab
+    #[command(hide = true)]
+    Actor { part: String },
+    /// Process 1 of a run
+    #[command(hide = true)]
+    Keeper,
+    /// The owner of a run's tracefs instance
+    #[command(hide = true)]
+    Guard { name: String },
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let code = match Arguments::parse().command {
+        Command::Run(arguments) => run::main(&arguments),
+        Command::Check(arguments) => check::main(&arguments),
+        Command::Mechanisms => mechanisms::main(),
+        Command::Doctor => doctor::main(),
+        Command::Clean => clean::main(),
+        Command::Enter => {
+            let _ = crate::lab::enter::enter();
+            BROKEN
+        }
+        Command::Actor { part } => said(&crate::actors::act(&part)),
+        Command::Keeper => said(&crate::lab::keeper::keep()),
+        Command::Guard { name } => said(&crate::lab::guard::guard(&name)),
+    };
+    ExitCode::from(code)
+}
+
+fn said(result: &std::io::Result<()>) -> u8 {
+    match result {
+        Ok(()) => PASSED,
+        Err(error) => {
+            eprintln!("{error}");
+            BROKEN
+        }
+    }
+}

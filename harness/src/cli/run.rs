@@ -1,0 +1,160 @@
+//! `whyclosed run PATH…`
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{BROKEN, FAILED, PASSED, check};
+use crate::play::Progress;
+use crate::report::results::{self, CaseResult, Outcome, Results};
+use crate::report::table;
+use crate::run::{Audience, Plan, run};
+
+/// Cases at a time on the real clock: they wait, they do not compute.
+const JOBS: usize = 16;
+
+/// How long calls that still block may hold up the end of a run.
+const SHUTDOWN_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What is to be run, and how.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Scenario files, or folders of them
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Run only cases whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    filter: Vec<String>,
+    /// Which clock
+    #[arg(long, value_name = "CLOCK", default_value = "real", value_parser = ["real"])]
+    clock: String,
+    /// How many cases at a time
+    #[arg(long, short, value_name = "N", default_value_t = JOBS)]
+    jobs: usize,
+    /// Where results, evidence and captures go
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+    /// Print only what did not pass
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Runs scenarios.
+pub fn main(arguments: &Arguments) -> u8 {
+    let cases = match check::all(&arguments.paths) {
+        Ok(cases) => cases,
+        Err(code) => return code,
+    };
+    // Every text must be in the name: `--filter seed/idle --filter short`.
+    let wanted = |name: &str| arguments.filter.iter().all(|text| name.contains(text.as_str()));
+    let cases: Vec<_> = cases.into_iter().filter(|case| wanted(&case.name())).collect();
+    if cases.is_empty() {
+        anstream::eprintln!("no case has `{}` in its name", arguments.filter.join("` and `"));
+        return BROKEN;
+    }
+    match attempt(arguments, cases) {
+        Ok(code) => code,
+        Err(error) => {
+            anstream::eprintln!("{error}\n`whyclosed doctor` says what this machine has and lacks");
+            BROKEN
+        }
+    }
+}
+
+fn attempt(arguments: &Arguments, cases: Vec<crate::Case>) -> Result<u8, Box<dyn std::error::Error>> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(
+            "the real clock needs root: it makes network namespaces and reads the kernel's trace (try sudo)".into()
+        );
+    }
+    let started = Instant::now();
+    std::fs::create_dir_all(&arguments.out)
+        .map_err(|e| format!("making the folder {} for the results: {e}", arguments.out.display()))?;
+    // Results of an earlier run must not pass for this one's, should it be interrupted.
+    let _ = std::fs::remove_file(arguments.out.join("results.json"));
+    let plan = Plan { program: std::env::current_exe()?, out: arguments.out.clone(), jobs: arguments.jobs.max(1) };
+    let audience = Arc::new(Terminal::new(cases.len(), arguments.quiet));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let results = runtime.block_on(async {
+        tokio::select! {
+            results = run(cases, &plan, audience) => results.map_err(Box::<dyn std::error::Error>::from),
+            _ = tokio::signal::ctrl_c() => Err("interrupted; everything that ran has been ended".into()),
+        }
+    });
+    // No call that still blocks may hold up the end.
+    runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+    let results = results?;
+    let code = code(&results);
+    results::write(&plan.out, &Results { version: 1, cases: results.clone() })
+        .map_err(|e| format!("writing {}: {e}", plan.out.join("results.json").display()))?;
+    let rerun = rerun(arguments, &results);
+    let out = plan.out.join("results.json").display().to_string();
+    anstream::print!("{}", table::summary(&results, started.elapsed().as_secs_f64(), &out, &rerun));
+    Ok(code)
+}
+
+fn code(results: &[CaseResult]) -> u8 {
+    let any = |outcome| results.iter().any(|result| result.outcome == outcome);
+    if any(Outcome::Error) || any(Outcome::Inconclusive) {
+        BROKEN
+    } else if any(Outcome::Fail) {
+        FAILED
+    } else {
+        PASSED
+    }
+}
+
+/// The command that runs just what did not pass.
+fn rerun(arguments: &Arguments, results: &[CaseResult]) -> String {
+    let paths: Vec<_> = arguments.paths.iter().map(|path| path.display().to_string()).collect();
+    let bad: Vec<_> = results.iter().filter(|result| result.outcome != Outcome::Pass).map(CaseResult::name).collect();
+    let commands = bad.iter().map(|name| format!("whyclosed run {} --filter '{name}'", paths.join(" ")));
+    commands.collect::<Vec<_>>().join("\n  ")
+}
+
+/// Says on a terminal, or in a log, how the run goes on.
+struct Terminal {
+    cases: usize,
+    quiet: bool,
+    live: bool,
+    done: std::sync::atomic::AtomicUsize,
+}
+
+impl Terminal {
+    fn new(cases: usize, quiet: bool) -> Terminal {
+        let live = std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
+        Terminal { cases, quiet, live, done: std::sync::atomic::AtomicUsize::new(0) }
+    }
+
+    /// One line that is overwritten by the next; nothing where lines cannot be overwritten.
+    fn status(&self, text: &str) {
+        if self.live {
+            let done = self.done.load(std::sync::atomic::Ordering::Relaxed);
+            let text: String = text.chars().take(90).collect();
+            anstream::eprint!("\r\x1b[K{done}/{} {text}", self.cases);
+        }
+    }
+}
+
+impl Progress for Terminal {
+    fn started(&self, case: &str) {
+        self.status(&format!("{case}: started"));
+    }
+
+    fn step(&self, case: &str, number: usize, of: usize, text: &str) {
+        self.status(&format!("{case}: {number}/{of} {text}"));
+    }
+}
+
+impl Audience for Terminal {
+    fn ended(&self, result: &CaseResult) {
+        self.done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if self.live {
+            anstream::eprint!("\r\x1b[K");
+        }
+        if !self.quiet || result.outcome != Outcome::Pass {
+            anstream::print!("{}", table::case(result));
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `protocol: { command: [program, argument, …] }`: any program that connects by itself.
+
+use std::sync::Arc;
+
+use super::{Protocol, Way};
+use crate::lab::enter::{Place, environment};
+use crate::scenario::{Client, Value, Word};
+
+/// The word in a scenario.
+pub const WORD: Word<Arc<dyn Protocol>> = Word {
+    name: "command",
+    about: "any program that connects by itself: `protocol: { command: [program, argument] }`; TARGET_HOST and TARGET_PORT tell it where",
+    decode,
+};
+
+#[derive(Debug)]
+struct Command {
+    argv: Vec<String>,
+}
+
+fn decode(value: Value<'_>) -> Option<Arc<dyn Protocol>> {
+    let mut fields = value.fields()?;
+    let argv = fields.required::<Vec<String>>("command");
+    fields.finish();
+    let argv = argv?;
+    if argv.first().is_none_or(String::is_empty) {
+        fields.error_at("command", "the command names no program");
+        return None;
+    }
+    Some(Arc::new(Command { argv }))
+}
+
+impl Protocol for Command {
+    fn name(&self) -> &'static str {
+        "command"
+    }
+
+    fn is_actor(&self) -> bool {
+        false
+    }
+
+    fn place(&self, _client: &Client<Arc<dyn Protocol>>, way: &Way<'_>) -> std::io::Result<Place> {
+        let env = [("TARGET_HOST", way.target.ip().to_string()), ("TARGET_PORT", way.target.port().to_string())];
+        let env: Vec<_> = env.into_iter().map(|(key, value)| (key.to_string(), value)).collect();
+        Ok(Place {
+            argv: self.argv.clone(),
+            env: environment(&env),
+            directory: way.directory.to_path_buf(),
+            ..Place::default()
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! What opens connections. A further protocol is one file here and one line in [`PROTOCOLS`].
+
+pub mod command;
+pub mod tcp;
+
+use std::fmt::Debug;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::lab::enter::Place;
+use crate::scenario::{Client, Word};
+
+/// One client of a scenario, as its protocol decoded it.
+pub trait Protocol: Debug + Send + Sync {
+    /// The protocol's name, as evidence has it.
+    fn name(&self) -> &'static str;
+
+    /// Whether it reports and takes orders as [`crate::actors`] says; a foreign program does not.
+    fn is_actor(&self) -> bool {
+        true
+    }
+
+    /// What to run.
+    ///
+    /// # Errors
+    /// When it cannot be written down.
+    fn place(&self, client: &Client<Arc<dyn Protocol>>, way: &Way<'_>) -> std::io::Result<Place>;
+}
+
+/// Where a client connects from and to.
+#[derive(Clone, Copy, Debug)]
+pub struct Way<'a> {
+    /// Its node's address.
+    pub source: Ipv4Addr,
+    /// The target's address and port.
+    pub target: SocketAddrV4,
+    /// The scenario's folder.
+    pub directory: &'a Path,
+}
+
+/// The protocols that there are.
+pub const PROTOCOLS: &[Word<Arc<dyn Protocol>>] = &[tcp::WORD, command::WORD];

@@ -1,0 +1,119 @@
+//! What sockets, proxies and programs tell of themselves: settings, logs, reports.
+
+use std::net::SocketAddrV4;
+
+use serde::{Deserialize, Serialize};
+
+use super::Pair;
+
+/// `SO_KEEPALIVE` with its three numbers (tcp(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keepalive {
+    /// `TCP_KEEPIDLE`, seconds.
+    pub idle_s: u32,
+    /// `TCP_KEEPINTVL`, seconds.
+    pub interval_s: u32,
+    /// `TCP_KEEPCNT`.
+    pub probes: u32,
+}
+
+/// The options of one socket that can end its connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketOptions {
+    /// The node.
+    pub node: String,
+    /// The service or client that owns it.
+    pub process: String,
+    /// The connection.
+    #[serde(flatten)]
+    pub pair: Pair,
+    /// `SO_KEEPALIVE`, when on.
+    pub keepalive: Option<Keepalive>,
+    /// `TCP_USER_TIMEOUT`, milliseconds; 0 is off.
+    pub user_timeout_ms: u32,
+    /// `SO_LINGER`, seconds, when on.
+    pub linger_s: Option<u32>,
+}
+
+/// What a service is, as far as a verdict may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Opens connections.
+    Client,
+    /// Accepts them.
+    Server,
+    /// Does both, and joins them to sessions.
+    Proxy,
+}
+
+/// Timeouts of one listener of a proxy, milliseconds; `None` is infinite.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "HAProxy's manual, chapter 4, `timeout …`")]
+pub struct ProxyTimeouts {
+    pub connect: Option<u64>,
+    pub client: Option<u64>,
+    pub server: Option<u64>,
+    pub tunnel: Option<u64>,
+    pub client_fin: Option<u64>,
+    pub server_fin: Option<u64>,
+    pub queue: Option<u64>,
+}
+
+/// One ended session as the proxy logged it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProxyLog {
+    /// The proxy.
+    pub service: String,
+    /// The client's address.
+    pub client: SocketAddrV4,
+    /// Frontend.
+    pub frontend: String,
+    /// Backend.
+    pub backend: String,
+    /// Server; `None` when none was chosen.
+    pub server: Option<String>,
+    /// How long the session lasted (Tt), milliseconds.
+    pub total_ms: u64,
+    /// Bytes sent to the client.
+    pub bytes: u64,
+    /// HAProxy's termination state (manual, 8.5): `cD`, `sD`, `CD`, …
+    pub termination: String,
+    /// The line.
+    pub line: String,
+}
+
+/// What a program reports of one of its own connections.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "report")]
+pub enum Report {
+    /// `connect` or `accept` returned.
+    Connected,
+    /// `connect` failed.
+    ConnectFailed {
+        /// The error's name, as errno(3) has it.
+        errno: String,
+    },
+    /// Bytes were written to the socket, in total.
+    Sent {
+        /// Total so far.
+        bytes: u64,
+    },
+    /// Bytes were read from the socket, in total.
+    Received {
+        /// Total so far.
+        bytes: u64,
+    },
+    /// `read` returned 0: the peer sent FIN.
+    Eof,
+    /// `read` or `write` failed.
+    Error {
+        /// The error's name, as errno(3) has it.
+        errno: String,
+    },
+    /// It closed the socket.
+    Closed {
+        /// Why: `order` (the timeline said so) or `eof` or `error`.
+        why: String,
+    },
+}

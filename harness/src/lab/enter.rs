@@ -1,0 +1,213 @@
+//! `whyclosed enter`: how a program of the lab comes to its place.
+//!
+//! The harness starts this small process inside the run's PID namespace and sends it, over a socket on its standard input, the
+//! [`Place`] and the descriptors it needs. It enters the node's network namespace, gives itself mounts of its own (/proc, /dev
+//! with /dev/log, /tmp, /run), sends back the descriptor of its mount namespace, and becomes the program. A failure comes back as
+//! text; success closes the socket.
+
+use std::fs;
+use std::io::{IoSlice, IoSliceMut};
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, UnixAddr, bind, recvmsg, sendmsg};
+use serde::{Deserialize, Serialize};
+
+/// A program and the place it runs in.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Place {
+    /// The program and its arguments; an empty program name is this very program.
+    pub argv: Vec<String>,
+    /// Its environment, whole.
+    pub env: Vec<(String, String)>,
+    /// Its working directory.
+    pub directory: PathBuf,
+    /// Files to write before it starts, below /run.
+    pub files: Vec<(PathBuf, String)>,
+    /// Names that it can use for addresses: its own /etc/hosts.
+    pub hosts: Vec<(String, Ipv4Addr)>,
+}
+
+/// The environment that every program of the lab starts from: the same on every machine.
+#[must_use]
+pub fn environment(own: &[(String, String)]) -> Vec<(String, String)> {
+    let base = [
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("LANG", "C.UTF-8"),
+        ("HOME", "/tmp"),
+    ];
+    let base = base.into_iter().map(|(key, value)| (key.to_string(), value.to_string()));
+    base.filter(|(key, _)| own.iter().all(|(k, _)| k != key)).chain(own.iter().cloned()).collect()
+}
+
+/// The descriptors that go with a [`Place`], in this order.
+pub const DESCRIPTORS: usize = 5;
+
+/// Sends a place and its descriptors: network namespace, syslog socket, standard input, output, error.
+///
+/// # Errors
+/// As sendmsg(2).
+pub fn send(socket: RawFd, place: &Place, descriptors: &[RawFd; DESCRIPTORS]) -> std::io::Result<()> {
+    let text = serde_json::to_vec(place)?;
+    sendmsg::<()>(socket, &[IoSlice::new(&text)], &[ControlMessage::ScmRights(descriptors)], MsgFlags::empty(), None)?;
+    Ok(())
+}
+
+/// Waits until the program runs or has failed to: the mount namespace that it was given, or the reason.
+///
+/// A program may have ended when this returns, and its mount namespace can then be reached in no other way.
+///
+/// # Errors
+/// As recvmsg(2).
+pub fn entered(socket: &OwnedFd) -> std::io::Result<Result<fs::File, String>> {
+    let mut mounts = None;
+    loop {
+        let mut text = vec![0; 4096];
+        let (length, descriptors) = receive_from(socket.as_raw_fd(), &mut text)?;
+        match (length, descriptors.into_iter().next()) {
+            (0, _) => return Ok(mounts.ok_or_else(|| "it ended before it came to its place".into())),
+            (_, Some(descriptor)) => mounts = Some(fs::File::from(descriptor)),
+            (_, None) => return Ok(Err(String::from_utf8_lossy(&text[..length]).into_owned())),
+        }
+    }
+}
+
+/// What `whyclosed enter` does; it returns only when it failed, with the reason already sent to the harness.
+pub fn enter() -> std::io::Error {
+    let failure = match become_program() {
+        Ok(never) => match never {},
+        Err(error) => error,
+    };
+    let _ = nix::unistd::write(std::io::stdin(), failure.to_string().as_bytes());
+    failure
+}
+
+enum Never {}
+
+fn become_program() -> std::io::Result<Never> {
+    let (place, [net, syslog, input, output, error]) = receive()?;
+    // A Ctrl-C at the terminal is for the harness, which then ends the lab in order.
+    nix::unistd::setsid()?;
+    setns(&net, CloneFlags::CLONE_NEWNET)?;
+    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS)?;
+    mounts(&place).map_err(|e| said("giving the service mounts of its own", &e))?;
+    bind(syslog.as_raw_fd(), &UnixAddr::new("/dev/log")?).map_err(|e| said("making /dev/log", &e.into()))?;
+    fs::set_permissions("/dev/log", fs::Permissions::from_mode(0o666))?;
+    for (path, text) in &place.files {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, text).map_err(|e| said(&format!("writing {}", path.display()), &e))?;
+    }
+    let mounts = fs::File::open("/proc/self/ns/mnt")?;
+    let rights = [mounts.as_raw_fd()];
+    let told = [ControlMessage::ScmRights(&rights)];
+    sendmsg::<()>(std::io::stdin().as_raw_fd(), &[IoSlice::new(b"mounts")], &told, MsgFlags::empty(), None)?;
+    std::env::set_current_dir(&place.directory)
+        .map_err(|e| said(&format!("entering the directory {}", place.directory.display()), &e))?;
+    let (program, arguments) = place.argv.split_first().ok_or_else(|| std::io::Error::other("no program to run"))?;
+    let own = program.is_empty();
+    let mut command = Command::new(if own { "/proc/self/exe" } else { program });
+    command.args(arguments).env_clear().envs(place.env.iter().map(|(k, v)| (k, v)));
+    command.stdin(input).stdout(output).stderr(error);
+    // Standard input is replaced by exec, so the harness's socket must live on, and close itself, elsewhere.
+    let socket = nix::fcntl::fcntl(std::io::stdin(), nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(10))?;
+    let failure = command.exec();
+    let failure = said(&format!("starting `{program}`"), &failure);
+    let _ = nix::sys::socket::send(socket, failure.to_string().as_bytes(), MsgFlags::empty());
+    Err(failure)
+}
+
+fn receive() -> std::io::Result<(Place, [OwnedFd; DESCRIPTORS])> {
+    let mut text = vec![0; 1 << 20];
+    let (length, descriptors) = receive_from(std::io::stdin().as_raw_fd(), &mut text)?;
+    let place = serde_json::from_slice(&text[..length])?;
+    let descriptors = descriptors
+        .try_into()
+        .map_err(|_| std::io::Error::other("the harness sent the wrong number of descriptors"))?;
+    Ok((place, descriptors))
+}
+
+/// One message: its length, and the descriptors that came with it.
+fn receive_from(socket: RawFd, text: &mut [u8]) -> std::io::Result<(usize, Vec<OwnedFd>)> {
+    let mut control = nix::cmsg_space!([RawFd; DESCRIPTORS]);
+    let mut buffers = [IoSliceMut::new(text)];
+    let message = recvmsg::<()>(socket, &mut buffers, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    let mut descriptors = Vec::new();
+    for item in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(received) = item {
+            // SAFETY: the kernel has just made these descriptors for us; nobody else owns them.
+            descriptors.extend(received.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+        }
+    }
+    Ok((message.bytes, descriptors))
+}
+
+/// Own /proc, /dev, /tmp and /run; the rest of the file system is the host's.
+fn mounts(place: &Place) -> std::io::Result<()> {
+    const NONE: Option<&str> = None;
+    let directory = place.directory.as_path();
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)?;
+    let home = fs::OpenOptions::new().read(true).custom_flags(nix::libc::O_PATH).open(directory)?;
+    mount(Some("proc"), "/proc", Some("proc"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, NONE)?;
+    devices()?;
+    for (path, mode) in [("/tmp", "mode=1777"), ("/run", "mode=755")] {
+        mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some(mode))?;
+    }
+    if directory.starts_with("/tmp") || directory.starts_with("/run") {
+        fs::create_dir_all(directory)?;
+        let source = format!("/proc/self/fd/{}", home.as_raw_fd());
+        mount(Some(source.as_str()), directory, NONE, MsFlags::MS_BIND, NONE)?;
+    }
+    hosts(place)
+}
+
+/// The nodes' names, in place of the host's own /etc/hosts.
+fn hosts(place: &Place) -> std::io::Result<()> {
+    const NONE: Option<&str> = None;
+    const OWN: &str = "/run/whyclosed/hosts";
+    let nodes = place.hosts.iter().map(|(name, address)| format!("{address} {name}\n"));
+    let text: String = std::iter::once("127.0.0.1 localhost\n".to_string()).chain(nodes).collect();
+    fs::create_dir_all("/run/whyclosed")?;
+    fs::write(OWN, text)?;
+    if Path::new("/etc/hosts").exists() {
+        mount(Some(OWN), "/etc/hosts", NONE, MsFlags::MS_BIND, NONE)?;
+    }
+    Ok(())
+}
+
+/// A /dev of its own, since /dev/log must be its own: the usual devices, bound from the host's.
+fn devices() -> std::io::Result<()> {
+    const NONE: Option<&str> = None;
+    const NAMES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+    let staging = Path::new("/tmp");
+    mount(Some("tmpfs"), staging, Some("tmpfs"), MsFlags::MS_NOSUID, Some("mode=755"))?;
+    for name in NAMES {
+        let target = staging.join(name);
+        fs::write(&target, "")?;
+        mount(Some(Path::new("/dev").join(name).as_path()), &target, NONE, MsFlags::MS_BIND, NONE)?;
+    }
+    for (name, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
+        symlink(target, staging.join(name))?;
+    }
+    fs::create_dir(staging.join("shm"))?;
+    fs::set_permissions(staging.join("shm"), fs::Permissions::from_mode(0o1777))?;
+    mount(Some(staging), "/dev", NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE)?;
+    nix::mount::umount2(staging, nix::mount::MntFlags::MNT_DETACH)?;
+    Ok(())
+}
+
+fn said(doing: &str, error: &std::io::Error) -> std::io::Error {
+    std::io::Error::new(error.kind(), format!("{doing}: {error}"))
+}

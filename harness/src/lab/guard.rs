@@ -1,0 +1,142 @@
+//! The guard: makes this run's tracefs instance, and removes it when the run has ended, SIGKILL included.
+//!
+//! A tracefs instance is a directory that outlives whoever made it, so somebody must outlive the run. The guard is a process
+//! outside the run's PID namespace that waits for its standard input to close. It mounts tracefs for itself alone.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+use super::{Error, doing};
+
+const INSTANCES: &str = "/sys/kernel/tracing/instances";
+const PREFIX: &str = "whyclosed-";
+const REMOVAL_LIMIT: Duration = Duration::from_secs(10);
+
+/// A tracefs instance of this run's own.
+#[derive(Debug)]
+pub struct Guard {
+    child: Child,
+    instance: PathBuf,
+}
+
+impl Guard {
+    /// Starts `program guard`, which makes the instance.
+    ///
+    /// # Errors
+    /// When it cannot be made: no root, or a kernel without tracefs (CONFIG_FTRACE, CONFIG_ENABLE_DEFAULT_TRACERS).
+    pub fn start(program: &Path) -> Result<Guard, Error> {
+        let pid = std::process::id();
+        let name = format!("{PREFIX}{pid}-{}", started(pid).unwrap_or_default());
+        let what = "making a tracefs instance for the kernel's evidence";
+        let mut child = Command::new(program)
+            .args(["guard", &name])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|e| doing(what, e))?;
+        let mut said = String::new();
+        if let Some(mut stdout) = child.stdout.take() {
+            stdout.read_to_string(&mut said).map_err(|e| doing(what, e))?;
+        }
+        if said != "ready" {
+            let _ = child.wait();
+            return Err(doing(what, std::io::Error::other(said)));
+        }
+        let instance = PathBuf::from(format!("/proc/{}/root{INSTANCES}/{name}", child.id()));
+        Ok(Guard { child, instance })
+    }
+
+    /// The instance's directory, as this process can reach it.
+    #[must_use]
+    pub fn instance(&self) -> &Path {
+        &self.instance
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// What `whyclosed guard NAME` does.
+///
+/// # Errors
+/// When the instance cannot be made or removed; the reason is on standard output.
+pub fn guard(name: &str) -> std::io::Result<()> {
+    let _ = nix::unistd::setsid();
+    let instance = Path::new(INSTANCES).join(name);
+    let made = mount_tracefs().and_then(|()| fs::create_dir(&instance));
+    let mut out = std::io::stdout();
+    match &made {
+        Ok(()) => out.write_all(b"ready")?,
+        Err(e) => write!(out, "{e} ({})", instance.display())?,
+    }
+    out.flush()?;
+    nix::unistd::dup2_stdout(fs::OpenOptions::new().write(true).open("/dev/null")?)?;
+    made?;
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    remove(&instance)
+}
+
+/// Removes the instances of runs that no longer exist; returns their names.
+///
+/// # Errors
+/// When tracefs cannot be mounted or an instance cannot be removed.
+pub fn sweep() -> std::io::Result<Vec<String>> {
+    // Mounting is for this thread alone, and the thread ends with the sweep.
+    std::thread::spawn(|| {
+        mount_tracefs()?;
+        let mut swept = Vec::new();
+        for entry in fs::read_dir(INSTANCES)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            let owner = name.strip_prefix(PREFIX).and_then(|owner| owner.split_once('-'));
+            let owner = owner.and_then(|(pid, start)| Some((pid.parse().ok()?, start.parse().ok()?)));
+            // A number alone may have been given to another process.
+            if owner.is_some_and(|(pid, start)| started(pid) != Some(start)) {
+                remove(&Path::new(INSTANCES).join(&name))?;
+                swept.push(name);
+            }
+        }
+        Ok(swept)
+    })
+    .join()
+    .unwrap_or_else(|_| Err(std::io::Error::other("the sweeping thread panicked")))
+}
+
+/// When a process started, in ticks since boot (proc(5), `stat`).
+fn started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The 22nd field; the 2nd, the command name, may hold anything up to its closing bracket.
+    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+}
+
+fn mount_tracefs() -> std::io::Result<()> {
+    const NONE: Option<&str> = None;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)?;
+    mount(Some("tracefs"), "/sys/kernel/tracing", Some("tracefs"), MsFlags::empty(), NONE)?;
+    Ok(())
+}
+
+/// An instance is busy while the dying run's descriptors are being closed.
+fn remove(instance: &Path) -> std::io::Result<()> {
+    let deadline = Instant::now() + REMOVAL_LIMIT;
+    loop {
+        match fs::remove_dir(instance) {
+            Err(e) if e.raw_os_error() == Some(nix::libc::EBUSY) && Instant::now() < deadline => {
+                // Nothing in the kernel tells when the last descriptor of an instance is closed.
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Programs of the lab: started in their node, watched, signalled, ended.
+
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::UnixDatagram;
+use tokio::net::unix::pipe;
+
+use super::enter::{self, Place};
+use super::keeper::Keeper;
+use super::{Error, doing};
+use crate::clock;
+use crate::evidence::Fact;
+use crate::evidence::store::Ledger;
+
+/// How long the end of a process is waited for when nobody else has waited for it.
+const LAST_LIMIT: Duration = Duration::from_secs(2);
+
+/// What is to be started, and where.
+#[derive(Debug)]
+pub struct Launch<'a> {
+    /// The service or client that it is.
+    pub name: &'a str,
+    /// The program and its place.
+    pub place: Place,
+    /// Its node's network namespace.
+    pub network: &'a netns::Namespace,
+    /// What its standard input is connected to; nothing if `None`.
+    pub input: Option<OwnedFd>,
+    /// What its standard output is connected to; the log if `None`.
+    pub output: Option<OwnedFd>,
+    /// What a line of its log tells beyond itself.
+    pub reads: ReadLine,
+}
+
+/// How a kind of service reads its own log: from its name and a line to a fact.
+pub type ReadLine = fn(&str, &str) -> Option<Fact>;
+
+/// A started program: its main process and all that came of it.
+#[derive(Debug)]
+pub struct Process {
+    /// The service or client that it is.
+    pub name: Arc<str>,
+    /// Its main process.
+    pub pid: i32,
+    /// Its mount namespace: all its processes, daemonised ones too, are known by it. Held open, as the kernel gives the number
+    /// of an ended namespace to the next one.
+    mounts: fs::File,
+    pidfd: OwnedFd,
+    /// The tasks that read its output and its log.
+    logs: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Process {
+    /// Starts a program of the lab; it has begun to run when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be started: no such program, no permission, …
+    pub async fn start(program: &Path, keeper: &Keeper, launch: Launch<'_>, ledger: &Ledger) -> Result<Process, Error> {
+        let what = format!("starting `{}`", launch.name);
+        let failed = |e: std::io::Error| doing(&what, e);
+        let (out_reader, out_writer) = pipe_pair().map_err(failed)?;
+        let (err_reader, err_writer) = pipe_pair().map_err(failed)?;
+        // The length of a socket's queue is its namespace's at the moment it is made.
+        let (syslog, syslog_theirs) = launch.network.run(syslog_socket)?.map_err(failed)?;
+        let syslog = UnixDatagram::from_std(syslog).map_err(failed)?;
+        let null: OwnedFd = fs::File::open("/dev/null").map_err(failed)?.into();
+        let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+            .map_err(|e| failed(e.into()))?;
+        let child = Unclaimed(Some(spawn_in(keeper, program, theirs).map_err(failed)?));
+        let pid = child.pid();
+        let input = launch.input.as_ref().unwrap_or(&null).as_raw_fd();
+        let output = launch.output.as_ref().unwrap_or(&out_writer).as_raw_fd();
+        let descriptors =
+            [launch.network.as_fd().as_raw_fd(), syslog_theirs.as_raw_fd(), input, output, err_writer.as_raw_fd()];
+        enter::send(ours.as_raw_fd(), &launch.place, &descriptors).map_err(failed)?;
+        drop((out_writer, err_writer, syslog_theirs, launch.input, launch.output));
+        let entered = tokio::task::spawn_blocking(move || enter::entered(&ours)).await;
+        let entered = entered.map_err(|e| failed(std::io::Error::other(e)))?.map_err(failed)?;
+        let mounts = entered.map_err(|reason| failed(std::io::Error::other(reason)))?;
+        let pidfd = pidfd(pid).map_err(failed)?;
+        let name: Arc<str> = launch.name.into();
+        let logs = vec![
+            tokio::spawn(read_lines(
+                pipe::Receiver::from_owned_fd(out_reader).map_err(failed)?,
+                ledger.clone(),
+                name.clone(),
+                "stdout",
+                launch.reads,
+            )),
+            tokio::spawn(read_lines(
+                pipe::Receiver::from_owned_fd(err_reader).map_err(failed)?,
+                ledger.clone(),
+                name.clone(),
+                "stderr",
+                launch.reads,
+            )),
+            tokio::spawn(read_syslog(syslog, ledger.clone(), name.clone(), launch.reads)),
+        ];
+        child.claim();
+        Ok(Process { name, pid, mounts, pidfd, logs })
+    }
+
+    /// Whether the main process still runs.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        matches!(waitid(WaitId::PidFd(self.pidfd.as_fd()), options), Ok(None))
+    }
+
+    /// Whether the main process is stopped (proc(5), `stat`): it answers nobody.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        // The command name may hold anything; the state follows its closing bracket.
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    }
+
+    /// Waits until the main process has ended; says whether it has, within the limit.
+    pub async fn ended(&self, limit: Duration) -> bool {
+        let Ok(descriptor) = self.pidfd.try_clone() else { return false };
+        tokio::task::spawn_blocking(move || ends_within(&descriptor, limit)).await.unwrap_or(false)
+    }
+
+    /// Every process of this program: the main one and all its descendants, daemonised or not.
+    #[must_use]
+    pub fn pids(&self) -> Vec<i32> {
+        self.among(&everybody())
+    }
+
+    /// Those of `everybody` that are processes of this program.
+    #[must_use]
+    pub fn among(&self, everybody: &[(i32, u64)]) -> Vec<i32> {
+        let mine = self.mounts.metadata().ok().map(|mounts| mounts.ino());
+        everybody.iter().filter(|(_, mounts)| Some(*mounts) == mine).map(|(pid, _)| *pid).collect()
+    }
+
+    /// Signals every process of this program.
+    pub fn signal(&self, signal: Signal) {
+        for pid in self.pids() {
+            if let Ok(descriptor) = pidfd(pid) {
+                // It may have ended by itself meanwhile: then there is nothing to signal.
+                let _ = pidfd_send_signal(descriptor, signal);
+            }
+        }
+    }
+
+    /// Kills every process of this program and waits until they are gone.
+    ///
+    /// # Errors
+    /// When one of them is still there after `limit`.
+    pub async fn kill(&self, limit: Duration) -> Result<(), Error> {
+        self.signal(Signal::KILL);
+        self.gone(limit).await
+    }
+
+    /// Waits until every process of this program has ended.
+    ///
+    /// # Errors
+    /// When one of them is still there after `limit`.
+    pub async fn gone(&self, limit: Duration) -> Result<(), Error> {
+        let what = format!("ending `{}`", self.name);
+        let mut descriptors: Vec<OwnedFd> = self.pids().into_iter().filter_map(|pid| pidfd(pid).ok()).collect();
+        // A process that is about to become a zombie has no namespaces any more: the main one is always waited for.
+        descriptors.push(self.pidfd.try_clone().map_err(|e| doing(&what, e))?);
+        for descriptor in descriptors {
+            let ended = tokio::task::spawn_blocking(move || ends_within(&descriptor, limit)).await;
+            if !ended.unwrap_or(false) {
+                let late = std::io::Error::other(format!("it has not ended within {}", clock::readable(limit)));
+                return Err(doing(&what, late));
+            }
+        }
+        self.reap();
+        Ok(())
+    }
+
+    /// The path by which the harness reaches a file of this program's own mounts.
+    #[must_use]
+    pub fn path(&self, inside: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{inside}", self.pid))
+    }
+
+    /// A zombie keeps its PID namespace, and with it the whole run, from ending.
+    /// Waits for the end of the main process, which has come or is near: a process that nobody waits for keeps its PID
+    /// namespace from ending, and the keeper with it.
+    fn reap(&self) {
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
+        let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+    }
+}
+
+/// A process that has not become a program yet; it is ended and waited for unless it does.
+struct Unclaimed(Option<std::process::Child>);
+
+impl Unclaimed {
+    fn pid(&self) -> i32 {
+        self.0.as_ref().and_then(|child| i32::try_from(child.id()).ok()).unwrap_or_default()
+    }
+
+    fn claim(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+        if ends_within(&self.pidfd, LAST_LIMIT) {
+            self.reap();
+        }
+        for log in &self.logs {
+            log.abort();
+        }
+    }
+}
+
+/// Every process of this machine that can be seen, with its mount namespace's number.
+#[must_use]
+pub fn everybody() -> Vec<(i32, u64)> {
+    pids().filter_map(|pid| Some((pid, fs::metadata(format!("/proc/{pid}/ns/mnt")).ok()?.ino()))).collect()
+}
+
+/// All processes of this machine that can be seen.
+fn pids() -> impl Iterator<Item = i32> {
+    fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// A process descriptor is readable once the process has ended (pidfd_open(2)).
+fn ends_within(pidfd: &OwnedFd, limit: Duration) -> bool {
+    let mut waits = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+    matches!(poll(&mut waits, limit), Ok(1..))
+}
+
+fn pidfd(pid: i32) -> std::io::Result<OwnedFd> {
+    let pid = Pid::from_raw(pid).ok_or_else(|| std::io::Error::other("no process"))?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
+
+/// setns(2) with a PID namespace is for the calling thread's children: a thread of its own keeps it from everything else.
+fn spawn_in(keeper: &Keeper, program: &Path, theirs: OwnedFd) -> std::io::Result<std::process::Child> {
+    std::thread::scope(|scope| {
+        let spawned = scope.spawn(|| {
+            setns(keeper.namespace(), CloneFlags::CLONE_NEWPID)?;
+            Command::new(program).arg("enter").stdin(theirs).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()
+        });
+        spawned.join().unwrap_or_else(|_| Err(std::io::Error::other("the spawning thread panicked")))
+    })
+}
+
+fn pipe_pair() -> std::io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
+}
+
+/// One unbound datagram socket, held twice: the service's side binds it to /dev/log, ours reads it.
+fn syslog_socket() -> std::io::Result<(std::os::unix::net::UnixDatagram, OwnedFd)> {
+    let theirs: OwnedFd = std::os::unix::net::UnixDatagram::unbound()?.into();
+    let ours = std::os::unix::net::UnixDatagram::from(theirs.try_clone()?);
+    ours.set_nonblocking(true)?;
+    Ok((ours, theirs))
+}
+
+async fn read_lines(pipe: pipe::Receiver, ledger: Ledger, service: Arc<str>, stream: &'static str, reads: ReadLine) {
+    let mut pipe = BufReader::new(pipe);
+    let mut line = Vec::new();
+    // Whatever it writes is read to the end: a pipe that is closed too early would end the program.
+    while pipe.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
+        let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+        put_line(&ledger, &service, stream, text, reads);
+        line.clear();
+    }
+}
+
+async fn read_syslog(socket: UnixDatagram, ledger: Ledger, service: Arc<str>, reads: ReadLine) {
+    let mut buffer = vec![0; 65536];
+    while let Ok(length) = socket.recv(&mut buffer).await {
+        let line = String::from_utf8_lossy(&buffer[..length]).trim_end().to_string();
+        put_line(&ledger, &service, "syslog", line, reads);
+    }
+}
+
+fn put_line(ledger: &Ledger, service: &str, stream: &str, line: String, reads: ReadLine) {
+    let at = clock::monotonic_ns();
+    if let Some(fact) = reads(service, &line) {
+        ledger.put(at, fact);
+    }
+    ledger.put(at, Fact::ServiceLog { service: service.into(), stream: stream.into(), line });
+}

@@ -1,0 +1,205 @@
+//! Starting the programs of a lab, and seeing them ready.
+
+use std::net::SocketAddrV4;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::unix::pipe;
+
+use super::enter::Place;
+use super::process::{Launch, Process};
+use super::{Error, Lab, Running, doing};
+use crate::actors::Said;
+use crate::clients::{Protocol, Way};
+use crate::clock::readable;
+use crate::evidence::store::Ledger;
+use crate::evidence::{Fact, Report, TcpState};
+use crate::scenario::{Client, Service};
+use crate::services::Kind;
+
+/// How often the socket table is asked whether a service listens.
+const READY_POLL: Duration = Duration::from_millis(2);
+/// How long a connection attempt on an unbroken lab may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+impl Lab {
+    /// Starts a service and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends at once, or is not ready in its time.
+    pub async fn start_service(&mut self, name: &str) -> Result<(), Error> {
+        let case = self.case.clone();
+        let Some(service) = case.services.iter().find(|service| service.name.as_str() == name) else { return Ok(()) };
+        self.may_start(name)?;
+        let place = service.kind.place(&case.directory, &service.env);
+        let place = place.map_err(|e| doing(&format!("preparing `{name}`"), e))?;
+        let launch = Launch {
+            name,
+            place: self.place(place),
+            network: self.network.node(self.node(service.node.as_str()))?,
+            input: None,
+            output: None,
+            reads: service.kind.reads(),
+        };
+        // The harness's own server reports like its client; a foreign program's output is its log.
+        let own = launch.place.argv.first().is_some_and(String::is_empty);
+        let running = if own { self.start_actor(launch).await? } else { self.start_program(launch).await? };
+        let process = running.process.clone();
+        self.watch.add(process.clone(), service.node.as_str(), Some(service.kind.clone()));
+        self.running.insert(name.into(), running);
+        self.ready(service, &process).await?;
+        self.look();
+        Ok(())
+    }
+
+    /// Starts a client and waits until each of its connections is made or has failed.
+    ///
+    /// # Errors
+    /// When it cannot be started, or a connection is neither made nor failed in time.
+    pub async fn start_client(&mut self, name: &str) -> Result<(), Error> {
+        let case = self.case.clone();
+        let Some(client) = case.clients.iter().find(|client| client.name.as_str() == name) else { return Ok(()) };
+        self.may_start(name)?;
+        let way = Way {
+            source: self.addresses[client.node.as_str()],
+            target: SocketAddrV4::new(self.addresses[client.target.node.as_str()], client.target.port),
+            directory: &case.directory,
+        };
+        let place = client.kind.place(client, &way).map_err(|e| doing(&format!("preparing `{name}`"), e))?;
+        let network = self.network.node(self.node(client.node.as_str()))?;
+        let launch = Launch { name, place: self.place(place), network, input: None, output: None, reads: |_, _| None };
+        let before = self.attempts(client);
+        let actor = client.kind.is_actor();
+        let running = if actor { self.start_actor(launch).await? } else { self.start_program(launch).await? };
+        let process = running.process.clone();
+        self.watch.add(process.clone(), client.node.as_str(), None);
+        self.running.insert(name.into(), running);
+        let wanted = before + if actor { client.connections as usize } else { 1 };
+        let made = self.ledger.until(|_| self.attempts(client) >= wanted);
+        let ended = tokio::select! {
+            () = made => false,
+            ended = process.ended(CONNECT_LIMIT) => ended,
+        };
+        // What an ended client did last may still be on its way through the trace.
+        self.trace_is_read().await?;
+        if self.attempts(client) < wanted {
+            let what = if ended { "it ended" } else { "its time was over" };
+            let limit = readable(CONNECT_LIMIT);
+            return Err(Error::Limit(format!(
+                "client `{name}`: {what} before its connection attempts had an answer (within {limit})"
+            )));
+        }
+        self.look();
+        Ok(())
+    }
+
+    /// A program that still runs is not started over.
+    fn may_start(&self, name: &str) -> Result<(), Error> {
+        let runs = self.running.get(name).is_some_and(|running| running.process.runs());
+        let refused = || std::io::Error::other("it still runs; `kill` or `terminate` it first, and `wait` for its end");
+        if runs { Err(doing(&format!("starting `{name}`"), refused())) } else { Ok(()) }
+    }
+
+    /// Connection attempts of a client that have an answer: by its own reports, or, of a foreign program, by the kernel.
+    fn attempts(&self, client: &Client<Arc<dyn Protocol>>) -> usize {
+        let (name, node) = (client.name.as_str(), client.node.as_str());
+        self.ledger.count(|fact| match fact {
+            Fact::Application { process, report: Report::Connected | Report::ConnectFailed { .. }, .. } => {
+                process == name
+            }
+            Fact::State { node: at, old: TcpState::SynSent, .. } => !client.kind.is_actor() && at == node,
+            _ => false,
+        })
+    }
+
+    /// Every program knows the nodes by name.
+    fn place(&self, place: Place) -> Place {
+        let hosts = self.addresses.iter().map(|(name, address)| (name.clone(), *address));
+        Place { hosts: hosts.collect(), ..place }
+    }
+
+    async fn start_program(&self, launch: Launch<'_>) -> Result<Running, Error> {
+        let process = Process::start(&self.site.program, &self.site.keeper, launch, &self.ledger).await?;
+        Ok(Running { process: Arc::new(process), orders: None, reports: None })
+    }
+
+    async fn start_actor(&self, mut launch: Launch<'_>) -> Result<Running, Error> {
+        let what = format!("starting `{}`", launch.name);
+        let pair = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|e| doing(&what, e.into()));
+        let (orders_theirs, orders_ours): (OwnedFd, OwnedFd) = pair()?;
+        let (reports_ours, reports_theirs) = pair()?;
+        launch.input = Some(orders_theirs);
+        launch.output = Some(reports_theirs);
+        let name = launch.name.to_string();
+        let node = self.node_of(&name).to_string();
+        let process = Process::start(&self.site.program, &self.site.keeper, launch, &self.ledger).await?;
+        let orders = pipe::Sender::from_owned_fd(orders_ours).map_err(|e| doing(&what, e))?;
+        let reports = pipe::Receiver::from_owned_fd(reports_ours).map_err(|e| doing(&what, e))?;
+        let reports = tokio::spawn(read_reports(reports, self.ledger.clone(), name, node));
+        Ok(Running { process: Arc::new(process), orders: Some(orders), reports: Some(reports) })
+    }
+
+    async fn ready(&self, service: &Service<Arc<dyn Kind>>, process: &Process) -> Result<(), Error> {
+        let node = self.network.node(self.node(service.node.as_str()))?;
+        let wanted = service.ready.clone();
+        let port = wanted.as_ref().and_then(|ready| ready.port).or_else(|| service.kind.port());
+        let line = wanted.and_then(|ready| ready.log);
+        let is_ready = async {
+            loop {
+                let listens = match port {
+                    Some(port) => listens(node, port).await?,
+                    None => true,
+                };
+                let logged = line.as_ref().is_none_or(|text| self.logged(service.name.as_str(), text));
+                if listens && logged {
+                    return Ok(());
+                }
+                if !process.runs() {
+                    return Err(self.not_ready(service, "it has ended".into()));
+                }
+                // The kernel has no event for "a socket of this namespace listens".
+                tokio::time::sleep(READY_POLL).await;
+            }
+        };
+        tokio::time::timeout(service.ready_within, is_ready).await.unwrap_or_else(|_| {
+            let waited = match (port, &line) {
+                (_, Some(text)) => format!("its log does not say `{text}`"),
+                (Some(port), None) => format!("nothing listens on its port {port}"),
+                (None, None) => "it did not start".into(),
+            };
+            let within = readable(service.ready_within);
+            Err(self.not_ready(service, format!("{waited}, after {within}")))
+        })
+    }
+
+    fn logged(&self, name: &str, text: &str) -> bool {
+        self.ledger.any(
+            |fact| matches!(fact, Fact::ServiceLog { service, line, .. } if service == name && line.contains(text)),
+        )
+    }
+
+    fn not_ready(&self, service: &Service<Arc<dyn Kind>>, reason: String) -> Error {
+        let name = service.name.as_str();
+        Error::NotReady { service: name.into(), reason, lines: self.ledger.last_lines(name) }
+    }
+}
+
+async fn listens(node: &netns::Namespace, port: u16) -> Result<bool, Error> {
+    let sockets = netns::sockets::tcp(node).await?;
+    Ok(sockets.iter().any(|socket| socket.local.port() == port && socket.state == netns::sockets::TcpState::Listen))
+}
+
+async fn read_reports(pipe: pipe::Receiver, ledger: Ledger, process: String, node: String) {
+    let mut lines = BufReader::new(pipe).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        match serde_json::from_str::<Said>(&line) {
+            Ok(Said { at_ns, connection, pair, report }) => {
+                let (process, node) = (process.clone(), node.clone());
+                ledger.put(at_ns, Fact::Application { process, node, connection, pair, report });
+            }
+            Err(_) => ledger.put_now(Fact::ServiceLog { service: process.clone(), stream: "stdout".into(), line }),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The watch: reads settings and sessions of what runs, whenever a connection is made and before each step.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::process::{self, Process};
+use crate::evidence::routes::Routes;
+use crate::evidence::sockets::{Inspector, Watched};
+use crate::evidence::store::Ledger;
+use crate::evidence::{Fact, TcpState};
+use crate::services::Kind;
+
+/// A program sets its socket options at once after connect(2) or accept(2); this is how long the watch lets it.
+const SETTLING: Duration = Duration::from_millis(5);
+
+/// Everything that runs in one lab, and what was read of it.
+#[derive(Debug)]
+pub struct Watch {
+    shared: Arc<Shared>,
+    on_connections: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    ledger: Ledger,
+    routes: Arc<Routes>,
+    slice: u16,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    programs: Vec<Program>,
+    inspector: Inspector,
+    sessions: Vec<Fact>,
+}
+
+#[derive(Debug)]
+struct Program {
+    process: Arc<Process>,
+    node: Arc<str>,
+    kind: Option<Arc<dyn Kind>>,
+}
+
+impl Watch {
+    /// A watch over a lab in which nothing runs yet.
+    #[must_use]
+    pub fn new(ledger: Ledger, routes: Arc<Routes>, slice: u16) -> Watch {
+        let shared = Arc::new(Shared { ledger, routes, slice, seen: Mutex::default() });
+        let on_connections = tokio::spawn(look_at_new_connections(shared.clone()));
+        Watch { shared, on_connections }
+    }
+
+    /// A program was started.
+    pub fn add(&self, process: Arc<Process>, node: &str, kind: Option<Arc<dyn Kind>>) {
+        let mut seen = self.shared.seen();
+        seen.programs.retain(|program| program.process.name != process.name);
+        seen.programs.push(Program { process, node: node.into(), kind });
+    }
+
+    /// Reads everything now.
+    pub fn look(&self) {
+        self.shared.look();
+    }
+
+    /// Reads nothing any more.
+    pub fn stop(&self) {
+        self.on_connections.abort();
+        self.shared.seen().programs.clear();
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.on_connections.abort();
+    }
+}
+
+impl Shared {
+    fn look(&self) {
+        let mut seen = self.seen();
+        let seen = &mut *seen;
+        let everybody = process::everybody();
+        let watched: Vec<Watched> = seen
+            .programs
+            .iter()
+            .map(|program| Watched {
+                process: program.process.name.clone(),
+                node: program.node.clone(),
+                pids: program.process.among(&everybody),
+            })
+            .collect();
+        seen.inspector.look(&watched, &self.ledger, &self.routes, self.slice);
+        for program in &seen.programs {
+            let Some(kind) = &program.kind else { continue };
+            for session in kind.sessions(&program.process.name, &program.process) {
+                if !seen.sessions.contains(&session) {
+                    self.ledger.put_now(session.clone());
+                    seen.sessions.push(session);
+                }
+            }
+        }
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A state of the socket tables in the words of evidence; a listening socket is no connection.
+#[must_use]
+pub fn state(of_table: netns::sockets::TcpState) -> Option<TcpState> {
+    use netns::sockets::TcpState as Table;
+    Some(match of_table {
+        Table::Established => TcpState::Established,
+        Table::SynSent => TcpState::SynSent,
+        Table::SynRecv => TcpState::SynRecv,
+        Table::FinWait1 => TcpState::FinWait1,
+        Table::FinWait2 => TcpState::FinWait2,
+        Table::TimeWait => TcpState::TimeWait,
+        Table::CloseWait => TcpState::CloseWait,
+        Table::LastAck => TcpState::LastAck,
+        Table::Closing => TcpState::Closing,
+        _ => return None,
+    })
+}
+
+async fn look_at_new_connections(shared: Arc<Shared>) {
+    let made = |ledger: &Ledger| ledger.count(|fact| matches!(fact, Fact::State { new: TcpState::Established, .. }));
+    let mut known = 0;
+    loop {
+        shared.ledger.until(|ledger| made(ledger) > known).await;
+        tokio::time::sleep(SETTLING).await;
+        known = made(&shared.ledger);
+        let looking = shared.clone();
+        let _ = tokio::task::spawn_blocking(move || looking.look()).await;
+    }
+}

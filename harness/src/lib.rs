@@ -1,0 +1,52 @@
+//! whyclosed: which mechanism closed each TCP connection, and when.
+//!
+//! Data goes one way, and a module knows only what stands before it:
+//!
+//! ```text
+//! scenario   YAML → cases (what to build, what to do, what to expect)
+//! lab        a case → namespaces, wires, running programs
+//! verbs      the timeline, step by step
+//! evidence   facts from wire, kernel, settings, logs, timeline: ordered, numbered, lossless
+//! verdict    facts → mechanisms, a pure function; the scenario is not among its arguments
+//! expect     verdicts against the author's claim
+//! report     results.json, the table
+//! ```
+//!
+//! Beside them: `actors` (the programs that the lab runs), `clients` and `services` (what a scenario can name), `wheel` (the
+//! kernel's timers, pure), `play` (one case from build to teardown), `run` (many), `cli`.
+
+pub mod actors;
+pub mod cli;
+pub mod clients;
+mod clock;
+pub mod evidence;
+pub mod expect;
+pub mod lab;
+pub mod play;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod services;
+pub mod verbs;
+pub mod verdict;
+pub mod wheel;
+
+use std::sync::Arc;
+
+/// What a scenario of this program can say.
+#[derive(Clone, Debug)]
+pub struct Vocabulary;
+
+impl scenario::Words for Vocabulary {
+    type Step = Arc<dyn verbs::Verb>;
+    type Service = Arc<dyn services::Kind>;
+    type Client = Arc<dyn clients::Protocol>;
+
+    const STEPS: &'static [scenario::Word<Self::Step>] = verbs::STEPS;
+    const SERVICES: &'static [scenario::ServiceWord<Self::Service>] = services::SERVICES;
+    const PROTOCOLS: &'static [scenario::Word<Self::Client>] = clients::PROTOCOLS;
+    const MECHANISMS: &'static [&'static str] = &verdict::mechanisms::NAMES;
+}
+
+/// One case of a scenario.
+pub type Case = scenario::Case<Vocabulary>;

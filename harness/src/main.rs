@@ -1,0 +1,5 @@
+//! The program `whyclosed`.
+
+fn main() -> std::process::ExitCode {
+    whyclosed::cli::main()
+}

@@ -1,0 +1,163 @@
+//! `results.json` (version 1), and the folder of each case beside it.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::evidence::pcapng::{Crossing, Origin, Packet, PcapngWriter};
+use crate::play::Played;
+use crate::verdict::{Checks, Verdict};
+use crate::{Case, evidence};
+
+/// Everything that a run found.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Results {
+    /// The version of this format.
+    pub version: u32,
+    /// One for each case.
+    pub cases: Vec<CaseResult>,
+}
+
+/// What became of one case.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CaseResult {
+    /// The scenario's name: `seed/idle`.
+    pub scenario: String,
+    /// The matrix's values, in the order of its dimensions.
+    #[serde(serialize_with = "as_map", deserialize_with = "from_map")]
+    pub case: Vec<(String, String)>,
+    /// `real` or `virtual`.
+    pub clock: String,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// What the case cost, from build to teardown, seconds of wall time.
+    pub wall_s: f64,
+    /// How long its timeline was, seconds of its clock.
+    pub clock_s: f64,
+    /// The verdicts.
+    pub connections: Vec<Verdict>,
+    /// Health checks.
+    pub checks: Vec<Checks>,
+    /// What does not hold, or what failed; empty when the case passed.
+    pub messages: Vec<String>,
+    /// Where its evidence is, relative to this file.
+    pub folder: String,
+}
+
+/// How a case came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Every expectation holds.
+    Pass,
+    /// One does not.
+    Fail,
+    /// Not everything was seen: no verdict counts.
+    Inconclusive,
+    /// The machine lacks something, or the harness failed.
+    Error,
+}
+
+impl CaseResult {
+    /// The case's name: `seed/idle[length=short]`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let values: Vec<_> = self.case.iter().map(|(dimension, value)| format!("{dimension}={value}")).collect();
+        if values.is_empty() { self.scenario.clone() } else { format!("{}[{}]", self.scenario, values.join(",")) }
+    }
+}
+
+/// The folder of a case below the run's.
+#[must_use]
+pub fn folder(case: &Case) -> String {
+    case.name().replace('[', "/").replace(']', "").replace(',', "_")
+}
+
+/// Writes `results.json`.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write(out: &Path, results: &Results) -> std::io::Result<()> {
+    let file = BufWriter::new(fs::File::create(out.join("results.json"))?);
+    serde_json::to_writer_pretty(file, results)?;
+    Ok(())
+}
+
+/// Writes a case's resolved scenario, evidence and capture.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_case(out: &Path, case: &Case, played: &Played, verdicts: &[Verdict]) -> std::io::Result<()> {
+    let folder = out.join(folder(case));
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("case.json"), serde_json::to_vec_pretty(case)?)?;
+    let mut file = BufWriter::new(fs::File::create(folder.join("evidence.ndjson"))?);
+    for event in &played.events {
+        serde_json::to_writer(&mut file, event)?;
+        file.write_all(b"\n")?;
+    }
+    file.flush()?;
+    capture(&folder.join("capture.pcapng"), case, played, verdicts)
+}
+
+fn capture(path: &Path, case: &Case, played: &Played, verdicts: &[Verdict]) -> std::io::Result<()> {
+    let os =
+        nix::sys::utsname::uname().map(|uts| format!("Linux {}", uts.release().to_string_lossy())).unwrap_or_default();
+    let application = concat!("whyclosed ", env!("CARGO_PKG_VERSION"));
+    let origin = Origin { hardware: std::env::consts::ARCH, os: &os, application };
+    let mut writer = PcapngWriter::new(BufWriter::new(fs::File::create(path)?), origin)?;
+    let mut ports = HashMap::new();
+    for (index, wire) in case.wires.iter().enumerate() {
+        for end in &wire.ends {
+            let node = case.nodes.iter().position(|node| node.name == *end).unwrap_or_default();
+            let name = format!("{}@{end}", wire.name);
+            let about =
+                format!("wire {} at node {end}: inbound was sent by it, outbound was delivered to it", wire.name);
+            ports.insert((index, node), writer.interface(&name, &about)?);
+        }
+    }
+    let to_realtime = crate::clock::realtime_offset_ns();
+    for frame in &played.frames {
+        let Some(&interface) = ports.get(&(frame.wire, frame.node)) else { continue };
+        let at = evidence::Moment(frame.at_monotonic_ns - played.start_ns);
+        let closes = verdicts.iter().find(|verdict| closing(verdict, at, case, frame));
+        let comment = closes.map(|verdict| format!("{}: {}", verdict.name, verdict.mechanism));
+        writer.packet(Packet {
+            interface,
+            time: u64::try_from(frame.at_monotonic_ns + to_realtime).unwrap_or_default(),
+            crossing: match frame.point {
+                netns::Point::Sent => Crossing::Inbound,
+                netns::Point::Delivered => Crossing::Outbound,
+            },
+            frame: &frame.bytes,
+            comment: comment.as_deref(),
+        })?;
+    }
+    writer.finish()?.flush()
+}
+
+/// Whether this is the segment by which a connection was closed.
+fn closing(verdict: &Verdict, at: evidence::Moment, case: &Case, frame: &netns::Frame) -> bool {
+    let Some(closed) = verdict.at_s else { return false };
+    if (at.seconds() - closed).abs() > 0.002 || frame.point != netns::Point::Sent {
+        return false;
+    }
+    let Some(segment) = netns::Segment::parse(&frame.bytes) else { return false };
+    let ends = segment.flags.has(netns::Flags::FIN) || segment.flags.has(netns::Flags::RST);
+    let address = |name: &str| case.nodes.iter().find(|node| node.name.as_str() == name).map(|node| node.address);
+    let by = verdict.closed_by.as_deref().and_then(address);
+    let other = if verdict.closed_by.as_deref() == Some(verdict.from.as_str()) { &verdict.to } else { &verdict.from };
+    ends && by == Some(*segment.from.ip()) && address(other) == Some(*segment.to.ip())
+}
+
+fn as_map<S: Serializer>(values: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(values.iter().map(|(key, value)| (key, value)))
+}
+
+fn from_map<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+    let map = serde_json::Map::deserialize(deserializer)?;
+    Ok(map.into_iter().map(|(key, value)| (key, value.as_str().unwrap_or_default().to_string())).collect())
+}

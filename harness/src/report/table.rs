@@ -1,0 +1,95 @@
+//! The verdict table: one line per connection, the verdict first, expected and measured on one line.
+
+use anstyle::{AnsiColor, Style};
+
+use super::results::{CaseResult, Outcome};
+use crate::verdict::Verdict;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+const STRONG: Style = Style::new().bold();
+
+/// Prints the lines of a case that has ended.
+#[must_use]
+pub fn case(result: &CaseResult) -> String {
+    let (style, word) = match result.outcome {
+        Outcome::Pass => (GOOD, "pass"),
+        Outcome::Fail => (BAD, "FAIL"),
+        Outcome::Inconclusive => (BAD, "GAPS"),
+        Outcome::Error => (BAD, "ERROR"),
+    };
+    let mut text = format!("{style}{word:>5}{style:#}  {STRONG}{}{STRONG:#}\n", result.name());
+    let width = result.connections.iter().map(|verdict| verdict.name.len()).max().unwrap_or(0);
+    for verdict in &result.connections {
+        text.push_str(&line(verdict, width));
+    }
+    for checks in &result.checks {
+        let ok = checks.count - checks.failed;
+        text.push_str(&format!("       {DIM}{}: {} checks, {ok} ok{DIM:#}\n", checks.name, checks.count));
+    }
+    for message in &result.messages {
+        text.push_str(&format!("       {BAD}{message}{BAD:#}\n"));
+    }
+    text
+}
+
+fn line(verdict: &Verdict, width: usize) -> String {
+    let by = verdict.closed_by.as_deref().map_or_else(|| "–".into(), |node| format!("by {node}"));
+    let signal = verdict.signal.as_deref().unwrap_or("");
+    let time = match (verdict.nominal_s, verdict.elapsed_s, &verdict.since) {
+        (Some(nominal), Some(elapsed), Some(since)) => {
+            format!("{} ({} s) after the {}", seconds(elapsed), trimmed(nominal), since.what)
+        }
+        _ => match (&verdict.because, verdict.at_s) {
+            (Some(because), Some(at)) => format!("at {} because {because}", seconds(at)),
+            (None, Some(at)) => format!("at {}", seconds(at)),
+            _ => String::new(),
+        },
+    };
+    let doubt = if verdict.firm { "" } else { "?" };
+    let name = format!("{}{doubt}", verdict.mechanism);
+    let mut text = format!("       {:width$}  {STRONG}{name:22}{STRONG:#} {by:10} {signal:4} {time}\n", verdict.name);
+    let ends: Vec<_> = verdict
+        .endpoints
+        .iter()
+        .filter(|end| Some(end.node.as_str()) != verdict.closed_by.as_deref() && end.mechanism != verdict.mechanism)
+        .map(|end| format!("{}: {} (saw {})", end.node, end.mechanism, end.saw))
+        .collect();
+    if !ends.is_empty() {
+        text.push_str(&format!("       {:width$}  {DIM}{}{DIM:#}\n", "", ends.join(", ")));
+    }
+    text
+}
+
+/// The last line of a run: counts, time, where to look, and what to run again.
+#[must_use]
+pub fn summary(results: &[CaseResult], wall_s: f64, out: &str, rerun: &str) -> String {
+    let count = |outcome| results.iter().filter(|result| result.outcome == outcome).count();
+    let (passed, failed) = (count(Outcome::Pass), count(Outcome::Fail));
+    let broken = count(Outcome::Error) + count(Outcome::Inconclusive);
+    let clock: f64 = results.iter().map(|result| result.clock_s).sum();
+    let style = if failed + broken > 0 { BAD } else { GOOD };
+    let mut text = String::new();
+    let bad: Vec<_> = results.iter().filter(|result| result.outcome != Outcome::Pass).collect();
+    if !bad.is_empty() && results.len() > 1 {
+        text.push_str("\nNot passed:\n");
+        for result in bad {
+            text.push_str(&case(result));
+        }
+        text.push_str(&format!("\nRun just these again:\n  {rerun}\n"));
+    }
+    let broken = if broken > 0 { format!(", {broken} without a verdict") } else { String::new() };
+    text.push_str(&format!(
+        "\n{style}{passed} passed, {failed} failed{broken}{style:#}; {clock:.0} s of clocks in {wall_s:.1} s; evidence in {out}\n"
+    ));
+    text
+}
+
+fn seconds(value: f64) -> String {
+    format!("{value:.3} s")
+}
+
+fn trimmed(value: f64) -> String {
+    format!("{}", (value * 1000.0).round() / 1000.0)
+}

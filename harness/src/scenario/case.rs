@@ -1,0 +1,109 @@
+//! A case: a scenario as resolved for one combination of its matrix.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::client::{self, Client};
+use super::cursor::Value;
+use super::expectation::{self, Expectation, Others};
+use super::node::{self, Node};
+use super::service::{self, Service};
+use super::step::{self, Step};
+use super::vocabulary::Words;
+use super::wire::{self, Wire};
+
+/// What actually runs: everything is known, every name exists, nothing refers to the matrix any more.
+///
+/// Serialized, it is the record of what was run; services, clients and steps are in it as their resolved YAML.
+#[derive(Clone, Debug, Serialize)]
+#[serde(bound = "")]
+pub struct Case<W: Words> {
+    /// The scenario's path below the folder of scenarios, without extension: `seed/idle`.
+    pub scenario: String,
+    /// The matrix: dimension → name of the value, in the order of the file.
+    #[serde(rename = "case", serialize_with = "super::units::serialize_pairs")]
+    pub values: Vec<(String, String)>,
+    /// What the scenario shows, in one line.
+    pub title: String,
+    /// What it shows, at length; empty if the file does not say.
+    pub about: String,
+    /// The scenario's folder, from which paths in it start.
+    pub directory: PathBuf,
+    /// The hosts.
+    pub nodes: Vec<Node>,
+    /// The cables between them.
+    pub wires: Vec<Wire>,
+    /// What runs on the hosts.
+    pub services: Vec<Service<W::Service>>,
+    /// What opens connections.
+    pub clients: Vec<Client<W::Client>>,
+    /// What happens, in this order.
+    pub timeline: Vec<Step<W::Step>>,
+    /// What the author claims of connections.
+    pub expect: Vec<Expectation>,
+    /// What the author claims of all other connections.
+    pub others: Others,
+}
+
+impl<W: Words> Case<W> {
+    /// The case's name: the scenario's, and the matrix's values if there are any: `seed/idle[length=short,proxy=haproxy]`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}{}", self.scenario, label(&self.values))
+    }
+}
+
+/// The values of a matrix as part of a name: `[length=short,proxy=haproxy]`; nothing without a matrix.
+pub(super) fn label(values: &[(String, String)]) -> String {
+    if values.is_empty() {
+        return String::new();
+    }
+    let pairs: Vec<_> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("[{}]", pairs.join(","))
+}
+
+/// Reads a whole scenario whose references are replaced. `None` means that an error has been added; errors may have
+/// been added to the context also when there is a case.
+pub(super) fn decode<W: Words>(root: &Value<'_>, scenario: &str, values: Vec<(String, String)>) -> Option<Case<W>> {
+    let context = root.context();
+    let mut fields = root.fields()?;
+    let title = fields.required("title");
+    let about = fields.optional("about");
+    // Read already, and known here.
+    let _ = fields.optional_value("matrix");
+
+    let nodes = fields.required_value("nodes").map(|section| node::decode(&section));
+    let nodes = nodes.unwrap_or_default();
+    let before = context.error_count();
+    let wires = fields.optional_value("wires").map(|section| wire::decode(&section));
+    let wires = wires.unwrap_or_default();
+    let services = fields.optional_value("services").map(|section| service::decode::<W>(&section));
+    let services = services.unwrap_or_default();
+    let around = client::Surroundings {
+        nodes: &nodes,
+        wires: &wires,
+        homes: services.iter().map(|service| (service.name.clone(), service.node.clone())).collect(),
+        whole: !context.broken && context.error_count() == before,
+    };
+    let clients = fields.optional_value("clients").map(|section| client::decode::<W>(&section, &around));
+    let timeline = fields.required_value("timeline").map(|section| step::decode::<W>(&section));
+    let expect = fields.optional_value("expect").map(|section| expectation::decode::<W>(&section, &values));
+    let (expect, others) = expect.unwrap_or_default();
+    fields.finish();
+
+    Some(Case {
+        scenario: scenario.to_owned(),
+        values,
+        title: title?,
+        about: about.unwrap_or_default(),
+        directory: context.directory.to_owned(),
+        nodes,
+        wires,
+        services,
+        clients: clients.unwrap_or_default(),
+        timeline: timeline?,
+        expect,
+        others,
+    })
+}

@@ -1,0 +1,300 @@
+//! Clients: what opens connections, and to where.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::cursor::{Fields, Value};
+use super::decode::Decode;
+use super::diagnostic::{Diagnostic, Span};
+use super::names::{ClientName, NodeName, ServiceName, borrowed, check_name};
+use super::node::Node;
+use super::suggest;
+use super::tree::{Kind, Yaml};
+use super::units::duration_text;
+use super::vocabulary::{Word, Words};
+use super::wire::Wire;
+
+/// More connections than one client's share of the port range holds.
+const MOST_CONNECTIONS: u32 = 10_000;
+/// What TCP_KEEPIDLE and TCP_KEEPINTVL take, in seconds (`MAX_TCP_KEEPIDLE`, include/net/tcp.h).
+const KEEPALIVE_SECONDS: std::ops::RangeInclusive<u64> = 1..=32767;
+/// What TCP_KEEPCNT takes (`MAX_TCP_KEEPCNT`, include/net/tcp.h).
+const KEEPALIVE_PROBES: std::ops::RangeInclusive<u32> = 1..=127;
+
+/// Something that opens connections.
+#[derive(Clone, Debug, Serialize)]
+pub struct Client<T> {
+    /// Its name.
+    pub name: ClientName,
+    /// The node that it runs on.
+    pub node: NodeName,
+    /// Where it connects to.
+    pub target: Target,
+    /// How many connections it opens at the same time; 1 unless given.
+    pub connections: u32,
+    /// What it speaks, in the vocabulary's terms.
+    #[serde(skip)]
+    pub kind: T,
+    /// The client as resolved, on one line of YAML.
+    pub text: String,
+    /// TCP keepalive of its sockets; off unless given, as the kernel has it.
+    pub keepalive: Keepalive,
+    /// TCP_USER_TIMEOUT of its sockets (tcp(7)), in whole milliseconds.
+    #[serde(serialize_with = "super::units::serialize_optional_duration")]
+    pub user_timeout: Option<Duration>,
+    /// When it connects.
+    pub starts: Starts,
+}
+
+/// Where a client connects to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Target {
+    /// The service, if one was named; else the node or its address was.
+    pub service: Option<ServiceName>,
+    /// The node.
+    pub node: NodeName,
+    /// The TCP port.
+    pub port: u16,
+}
+
+/// TCP keepalive of a socket (tcp(7)).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keepalive {
+    /// SO_KEEPALIVE is not set.
+    #[default]
+    Off,
+    /// SO_KEEPALIVE is set; its node's sysctls say when.
+    System,
+    /// SO_KEEPALIVE is set, with times of its own.
+    Custom {
+        /// TCP_KEEPIDLE, whole seconds.
+        #[serde(serialize_with = "super::units::serialize_duration")]
+        idle: Duration,
+        /// TCP_KEEPINTVL, whole seconds.
+        #[serde(serialize_with = "super::units::serialize_duration")]
+        interval: Duration,
+        /// TCP_KEEPCNT.
+        probes: u32,
+    },
+}
+
+impl Decode for Keepalive {
+    const EXPECTED: &'static str = "`off`, `system` or `{ idle: …, interval: …, probes: … }`";
+
+    fn decode(value: &Value<'_>) -> Option<Self> {
+        match value.text() {
+            Some("off" | "no" | "false") => return Some(Self::Off),
+            Some("system") => return Some(Self::System),
+            Some("on" | "yes" | "true") => {
+                let message = format!("expected {}, found `on`", Self::EXPECTED);
+                value.error_with_help(message, "`system` is on, with the times of the node's sysctls");
+                return None;
+            }
+            _ if !value.is_mapping() => {
+                value.mismatch(Self::EXPECTED);
+                return None;
+            }
+            _ => {}
+        }
+        let mut fields = value.fields()?;
+        let idle = fields.required("idle");
+        let interval = fields.required("interval");
+        let probes = fields.required("probes");
+        for (key, duration) in [("idle", idle), ("interval", interval)] {
+            check_seconds(&fields, key, duration);
+        }
+        if probes.is_some_and(|probes| !KEEPALIVE_PROBES.contains(&probes)) {
+            let (least, most) = (KEEPALIVE_PROBES.start(), KEEPALIVE_PROBES.end());
+            fields.error_at("probes", format!("the kernel takes from {least} to {most} probes"));
+        }
+        fields.finish();
+        Some(Self::Custom { idle: idle?, interval: interval?, probes: probes? })
+    }
+}
+
+fn check_seconds(fields: &Fields<'_>, key: &str, duration: Option<Duration>) {
+    let Some(duration) = duration else { return };
+    if duration.subsec_nanos() > 0 || !KEEPALIVE_SECONDS.contains(&duration.as_secs()) {
+        let text = duration_text(duration);
+        let (least, most) = (KEEPALIVE_SECONDS.start(), KEEPALIVE_SECONDS.end());
+        fields.error_at(key, format!("the kernel takes whole seconds here, from {least}s to {most}s, not {text}"));
+    }
+}
+
+/// When a client connects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Starts {
+    /// Before the timeline starts.
+    #[default]
+    Now,
+    /// When a step of the timeline starts it.
+    Later,
+}
+
+/// The network that clients find their targets in.
+pub(super) struct Surroundings<'a> {
+    pub nodes: &'a [Node],
+    pub wires: &'a [Wire],
+    /// Where each service runs.
+    pub homes: Vec<(ServiceName, NodeName)>,
+    /// Whether all of that was read without errors.
+    pub whole: bool,
+}
+
+/// Reads the section `clients`.
+pub(super) fn decode<W: Words>(section: &Value<'_>, around: &Surroundings<'_>) -> Vec<Client<W::Client>> {
+    let entries = section.entries().unwrap_or_default();
+    super::names::check_processes(&entries);
+    let mut clients = Vec::new();
+    for (name, value) in entries {
+        check_name("client", name, &value);
+        match client::<W>(name, &value, around) {
+            Some(client) => clients.push(client),
+            None => value.context().explain(value.span(), "client"),
+        }
+    }
+    clients
+}
+
+fn client<W: Words>(name: &str, value: &Value<'_>, around: &Surroundings<'_>) -> Option<Client<W::Client>> {
+    let mut fields = value.fields()?;
+    let node: Option<NodeName> = fields.required("node");
+    let target = fields.required_value("connect").and_then(|place| target(&place, node.as_ref(), around));
+    let connections = connections(&mut fields);
+    let keepalive = fields.optional("keepalive");
+    let user_timeout = user_timeout(&mut fields);
+    let starts = fields
+        .optional_value("starts")
+        .and_then(|place| place.choose("start", &[("now", Starts::Now), ("later", Starts::Later)]));
+    let protocol = fields.required_value("protocol");
+    let kind = protocol.and_then(|protocol| kind::<W>(&protocol, &fields, value.yaml().span));
+    Some(Client {
+        name: ClientName::from(name),
+        node: node?,
+        target: target?,
+        connections,
+        kind: kind?,
+        text: value.yaml().to_line(),
+        keepalive: keepalive.unwrap_or_default(),
+        user_timeout,
+        starts: starts.unwrap_or_default(),
+    })
+}
+
+fn connections(fields: &mut Fields<'_>) -> u32 {
+    let connections = fields.optional("connections");
+    if connections.is_some_and(|count| !(1..=MOST_CONNECTIONS).contains(&count)) {
+        fields.error_at("connections", format!("a client has from 1 to {MOST_CONNECTIONS} connections"));
+    }
+    connections.unwrap_or(1)
+}
+
+fn user_timeout(fields: &mut Fields<'_>) -> Option<Duration> {
+    let timeout: Duration = fields.optional("user_timeout")?;
+    let fits = timeout.subsec_nanos().is_multiple_of(1_000_000) && i32::try_from(timeout.as_millis()).is_ok();
+    if timeout.is_zero() || !fits {
+        fields.error_at("user_timeout", "the kernel takes whole milliseconds here, from 1ms to 24 days");
+    }
+    Some(timeout)
+}
+
+/// Reads `connect: NAME:PORT`, where the name is a service, a node or a node's address.
+fn target(place: &Value<'_>, from: Option<&NodeName>, around: &Surroundings<'_>) -> Option<Target> {
+    const EXPECTED: &str = "a target and its port, such as `server:5672`";
+    let text = place.scalar(EXPECTED)?;
+    let port = text.rsplit_once(':').map(|(name, port)| (name, port.parse::<u16>()));
+    let Some((name, Ok(port @ 1..))) = port else {
+        place.mismatch(EXPECTED);
+        return None;
+    };
+    let (service, node) = owner(name, place, around)?;
+    let joins = |wire: &Wire, from: &NodeName| *from != node && wire.ends.contains(from) && wire.ends.contains(&node);
+    if let Some(from) = from
+        && around.whole
+        && !around.wires.iter().any(|wire| joins(wire, from))
+    {
+        no_way(place, from, &node);
+    }
+    Some(Target { service, node, port })
+}
+
+fn owner(name: &str, place: &Value<'_>, around: &Surroundings<'_>) -> Option<(Option<ServiceName>, NodeName)> {
+    let scope = place.context().scope;
+    let services = borrowed(&scope.services);
+    let nodes = scope.nodes.as_deref().map(borrowed);
+    let is_node = nodes.as_ref().is_none_or(|nodes| nodes.contains(&name));
+    if services.contains(&name) {
+        let (service, node) = around.homes.iter().find(|(service, _)| service.as_str() == name)?;
+        if nodes.is_some() && is_node && node.as_str() != name {
+            place.error_with_help(
+                format!("`{name}` is a node, and also a service on another node, `{node}`"),
+                "give one of them another name",
+            );
+            return None;
+        }
+        return Some((Some(service.clone()), node.clone()));
+    }
+    if let Ok(address) = name.parse::<Ipv4Addr>() {
+        let node = around.nodes.iter().find(|node| node.address == address);
+        if node.is_none() && around.whole {
+            place.error(format!("no node has the address {address}"));
+        }
+        return node.map(|node| (None, node.name.clone()));
+    }
+    if is_node {
+        return Some((None, NodeName::from(name)));
+    }
+    let mut candidates = [services, nodes.unwrap_or_default()].concat();
+    candidates.sort_unstable();
+    candidates.dedup();
+    let (message, help) = suggest::unknown("service or node", name, "services and nodes", &candidates);
+    let diagnostic = Diagnostic::new(place.part(0..name.len()), message);
+    place.context().report(diagnostic.help(help));
+    None
+}
+
+fn no_way(place: &Value<'_>, from: &NodeName, to: &NodeName) {
+    if from == to {
+        place.error_with_help(
+            format!("client and target are both on `{from}`: the connection would be on no wire"),
+            "only what goes over a wire is evidence; put the client on a node of its own",
+        );
+    } else {
+        place.error_with_help(
+            format!("no way from client to target: no wire joins `{from}` and `{to}`"),
+            format!("nodes do not forward; add a wire, `{from}-{to}: {{ ends: [{from}, {to}] }}`"),
+        );
+    }
+}
+
+/// Lets the protocol's word read the client's keys that are not common to all clients.
+///
+/// `protocol: { command: [ … ] }` is the protocol `command` with that key among the client's.
+fn kind<W: Words>(protocol: &Value<'_>, fields: &Fields<'_>, span: Span) -> Option<W::Client> {
+    let mut rest = fields.rest();
+    let word = match protocol.yaml().entries() {
+        [only] => {
+            let word = word::<W>(&only.key, only.key_span, protocol)?;
+            rest.extend(protocol.yaml().entries().iter().cloned());
+            word
+        }
+        _ => word::<W>(protocol.scalar("a protocol")?, protocol.span(), protocol)?,
+    };
+    let rest = Yaml { span, kind: Kind::Mapping(rest) };
+    let client = Value::behind(&rest, fields.owner(), protocol.context());
+    (word.decode)(client.with_known(fields.known()))
+}
+
+fn word<W: Words>(name: &str, span: Span, protocol: &Value<'_>) -> Option<&'static Word<W::Client>> {
+    let word = W::PROTOCOLS.iter().find(|word| suggest::same(word.name, name));
+    if word.is_none() {
+        let names: Vec<_> = W::PROTOCOLS.iter().map(|word| word.name).collect();
+        let (message, help) = suggest::unknown("protocol", name, "protocols", &names);
+        protocol.context().report(Diagnostic::new(span, message).help(help));
+    }
+    word
+}

@@ -1,0 +1,140 @@
+//! From a place in the file to a Rust value: the trait, and the types that are not units or names.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::cursor::Value;
+
+/// A type that is written in a scenario file in one way.
+pub trait Decode: Sized {
+    /// What a reader of an error message should write, with an article: "a duration such as `200s`".
+    const EXPECTED: &'static str;
+
+    /// Reads the value. `None` means that an error has been added.
+    fn decode(value: &Value<'_>) -> Option<Self>;
+}
+
+impl Decode for String {
+    const EXPECTED: &'static str = "a text";
+
+    fn decode(value: &Value<'_>) -> Option<Self> {
+        value.scalar(Self::EXPECTED).map(str::to_owned)
+    }
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    const EXPECTED: &'static str = "a list";
+
+    fn decode(value: &Value<'_>) -> Option<Self> {
+        let items = value.items()?;
+        let decoded: Vec<_> = items.iter().map(T::decode).collect();
+        decoded.into_iter().collect()
+    }
+}
+
+/// A switch: `on`, `yes`, `true` or `off`, `no`, `false`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct OnOff(pub bool);
+
+impl Decode for OnOff {
+    const EXPECTED: &'static str = "`on` or `off`";
+
+    fn decode(value: &Value<'_>) -> Option<Self> {
+        match value.scalar(Self::EXPECTED)? {
+            "on" | "yes" | "true" => Some(Self(true)),
+            "off" | "no" | "false" => Some(Self(false)),
+            _ => {
+                value.mismatch(Self::EXPECTED);
+                None
+            }
+        }
+    }
+}
+
+macro_rules! whole_number {
+    ($($type:ty: $most:literal),*) => {$(
+        impl Decode for $type {
+            const EXPECTED: &'static str = concat!("a whole number from 0 to ", $most);
+
+            fn decode(value: &Value<'_>) -> Option<Self> {
+                let number = value.scalar(Self::EXPECTED)?.parse().ok();
+                if number.is_none() {
+                    value.mismatch(Self::EXPECTED);
+                }
+                number
+            }
+        }
+    )*};
+}
+
+whole_number!(u16: "65535", u32: "4294967295", u64: "18446744073709551615");
+
+/// A TCP port, 1 to 65535.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Port(pub u16);
+
+impl Decode for Port {
+    const EXPECTED: &'static str = "a port, 1 to 65535";
+
+    fn decode(value: &Value<'_>) -> Option<Self> {
+        let port = value.scalar(Self::EXPECTED)?.parse().ok();
+        let port = port.filter(|&port| port > 0).map(Self);
+        if port.is_none() {
+            value.mismatch(Self::EXPECTED);
+        }
+        port
+    }
+}
+
+impl Decode for Ipv4Addr {
+    const EXPECTED: &'static str = "an IPv4 address such as `10.0.0.1`";
+
+    fn decode(value: &Value<'_>) -> Option<Self> {
+        let address = value.scalar(Self::EXPECTED)?.parse().ok();
+        if address.is_none() {
+            value.mismatch(Self::EXPECTED);
+        }
+        address
+    }
+}
+
+/// What goes into a file: a block of text in the scenario itself, or a file beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileOrText {
+    /// The path of a file that existed when the scenario was read (the scenario's folder and the path as written).
+    File(PathBuf),
+    /// The content itself.
+    Text(String),
+}
+
+impl Decode for FileOrText {
+    const EXPECTED: &'static str = "a file's path, or its content as a block of text (`|`)";
+
+    fn decode(value: &Value<'_>) -> Option<Self> {
+        let text = value.scalar(Self::EXPECTED)?;
+        if text.contains('\n') {
+            return Some(Self::Text(text.to_owned()));
+        }
+        if Path::new(text).is_absolute() {
+            value.error_with_help(
+                "the path is absolute",
+                "write it relative to the scenario's folder, so that the scenario runs elsewhere too",
+            );
+            return None;
+        }
+        let path = value.directory().join(text);
+        if !path.is_file() {
+            value.error_with_help(
+                format!("no file `{}`", super::tree::shown(text)),
+                "a path starts at the scenario's folder; a block of text (`|`) is the content itself",
+            );
+            return None;
+        }
+        Some(Self::File(path))
+    }
+}

@@ -1,0 +1,267 @@
+//! The parameters of a scenario: dimensions, their values, and each combination put in its place.
+
+use super::cursor::{Context, Value};
+use super::diagnostic::{Diagnostic, Span};
+use super::names::check_name;
+use super::suggest;
+use super::tree::{Entry, Kind, Yaml, shown};
+
+/// More cases than one file should make: a limit, so that a slip of the pen does not fill the memory.
+const MOST_CASES: usize = 1024;
+
+const OPEN: &str = "${{";
+const CLOSE: &str = "}}";
+
+/// One parameter and what it can be.
+pub(super) struct Dimension {
+    name: String,
+    /// Empty if the dimension has an error: then references to it keep silent.
+    choices: Vec<Choice>,
+}
+
+/// One value of a dimension: its name, and the texts it stands for if it is a bundle.
+struct Choice {
+    name: String,
+    bundle: Vec<(String, String)>,
+}
+
+/// One choice of every dimension.
+pub(super) struct Combination<'m> {
+    dimensions: &'m [Dimension],
+    choices: Vec<Option<&'m Choice>>,
+}
+
+/// Reads the section `matrix`: dimension → list of words, or dimension → (value name → bundle).
+pub(super) fn decode(section: &Value<'_>) -> Vec<Dimension> {
+    let mut dimensions = Vec::new();
+    for (name, value) in section.entries().unwrap_or_default() {
+        let errors = section.context().error_count();
+        check_dimension_name(name, &value);
+        let mut choices = if value.is_mapping() { bundles(&value) } else { words(&value) };
+        if choices.is_empty() && !value.is_null() && section.context().error_count() == errors {
+            value.error(format!("matrix dimension `{name}` has no values"));
+        }
+        if section.context().error_count() > errors {
+            choices.clear();
+        }
+        dimensions.push(Dimension { name: name.to_owned(), choices });
+    }
+    let cases = dimensions.iter().map(|dimension| dimension.choices.len().max(1));
+    if cases.fold(1, usize::saturating_mul) > MOST_CASES {
+        let message = format!("the matrix makes more than {MOST_CASES} cases");
+        let help = "split the scenario into several files";
+        section.context().report(section.key_error(message).help(help));
+        dimensions.iter_mut().for_each(|dimension| dimension.choices.clear());
+    }
+    dimensions
+}
+
+fn check_dimension_name(name: &str, value: &Value<'_>) {
+    if name.contains('.') {
+        let message = format!("`{}` cannot be the name of a matrix dimension", shown(name));
+        let help = "a dot separates a dimension from a value of its bundle, as in `matrix.length.idle`";
+        value.context().report(value.key_error(message).help(help));
+    } else {
+        check_name("matrix dimension", name, value);
+    }
+}
+
+fn words(value: &Value<'_>) -> Vec<Choice> {
+    let mut choices: Vec<Choice> = Vec::new();
+    for item in value.items().unwrap_or_default() {
+        let Some(name) = item.scalar("a word") else { continue };
+        check_choice(name, item.span(), &item);
+        if choices.iter().any(|choice| choice.name == name) {
+            item.error(format!("`{}` is in the list already", shown(name)));
+        }
+        choices.push(Choice { name: name.to_owned(), bundle: Vec::new() });
+    }
+    choices
+}
+
+fn bundles(value: &Value<'_>) -> Vec<Choice> {
+    let mut choices: Vec<Choice> = Vec::new();
+    for (name, bundle) in value.entries().unwrap_or_default() {
+        check_choice(name, bundle.key_span(), &bundle);
+        let entries = bundle.entries().unwrap_or_default();
+        let texts = entries.iter().filter_map(|(key, value)| {
+            let text = value.scalar("a word or text")?;
+            check_no_reference(text, value);
+            Some(((*key).to_owned(), text.to_owned()))
+        });
+        let choice = Choice { name: name.to_owned(), bundle: texts.collect() };
+        if let Some(first) = choices.first() {
+            check_same_keys(first, &choice, &bundle);
+        }
+        choices.push(choice);
+    }
+    choices
+}
+
+/// Every value of a dimension has the same keys, so that a reference holds in all cases or in none.
+fn check_same_keys(first: &Choice, choice: &Choice, place: &Value<'_>) {
+    for (one, other) in [(first, choice), (choice, first)] {
+        for (key, _) in &one.bundle {
+            if !other.bundle.iter().any(|(name, _)| name == key) {
+                let message = format!("`{}` has no `{key}`, which `{}` has", other.name, one.name);
+                place.context().report(place.key_error(message));
+            }
+        }
+    }
+}
+
+/// The names of values make the names of cases, of files and of tests.
+fn check_choice(name: &str, span: Span, value: &Value<'_>) {
+    let fit = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || ",=[]/".contains(c));
+    if name.contains(OPEN) {
+        check_no_reference(name, value);
+    } else if !fit {
+        let message = format!("`{}` cannot be the name of a matrix value", shown(name));
+        let help = "it becomes part of the case's name, which has no spaces, `,`, `=`, `/`, `[` and `]` in it; \
+                    a bundle gives such a text a name: `dimension: { name: { key: text } }`";
+        value.context().report(Diagnostic::new(span, message).help(help));
+    }
+}
+
+fn check_no_reference(text: &str, value: &Value<'_>) {
+    if text.contains(OPEN) {
+        value.error("a matrix value cannot refer to the matrix");
+    }
+}
+
+/// The dimensions and the names of their values, as `when` can name them.
+pub(super) fn names(dimensions: &[Dimension]) -> Vec<(String, Vec<String>)> {
+    let names = dimensions.iter().map(|dimension| {
+        let choices = dimension.choices.iter().map(|choice| choice.name.clone());
+        (dimension.name.clone(), choices.collect())
+    });
+    names.collect()
+}
+
+/// All combinations; the last dimension changes fastest.
+pub(super) fn combinations(dimensions: &[Dimension]) -> Vec<Combination<'_>> {
+    let mut all = vec![Vec::new()];
+    for dimension in dimensions {
+        let options: Vec<_> =
+            if dimension.choices.is_empty() { vec![None] } else { dimension.choices.iter().map(Some).collect() };
+        all = all
+            .into_iter()
+            .flat_map(|chosen: Vec<Option<&Choice>>| {
+                options.iter().map(move |option| {
+                    let mut chosen = chosen.clone();
+                    chosen.push(*option);
+                    chosen
+                })
+            })
+            .collect();
+    }
+    let combination = |choices| Combination { dimensions, choices };
+    all.into_iter().map(combination).collect()
+}
+
+impl Combination<'_> {
+    /// Dimension → name of the chosen value, in the order of the file.
+    pub fn values(&self) -> Vec<(String, String)> {
+        let pairs = self.dimensions.iter().zip(&self.choices);
+        pairs.filter_map(|(dimension, choice)| Some((dimension.name.clone(), (*choice)?.name.clone()))).collect()
+    }
+
+    /// The scenario with every `${{ matrix.… }}` replaced; the section `matrix` itself stays as it is.
+    pub fn apply(&self, root: &Yaml, context: &Context<'_>) -> Yaml {
+        let Kind::Mapping(entries) = &root.kind else {
+            return self.substitute(root, context);
+        };
+        let entries = entries.iter().map(|entry| {
+            if suggest::same(&entry.key, "matrix") { entry.clone() } else { self.substitute_entry(entry, context) }
+        });
+        Yaml { span: root.span, kind: Kind::Mapping(entries.collect()) }
+    }
+
+    fn substitute_entry(&self, entry: &Entry, context: &Context<'_>) -> Entry {
+        Entry { key: entry.key.clone(), key_span: entry.key_span, value: self.substitute(&entry.value, context) }
+    }
+
+    fn substitute(&self, yaml: &Yaml, context: &Context<'_>) -> Yaml {
+        let kind = match &yaml.kind {
+            Kind::Scalar { text } if text.contains(OPEN) => {
+                match self.expand(text, &Value::behind(yaml, yaml.span, context)) {
+                    Some(text) => Kind::Scalar { text },
+                    None => Kind::Invalid,
+                }
+            }
+            Kind::Sequence(items) => Kind::Sequence(items.iter().map(|item| self.substitute(item, context)).collect()),
+            Kind::Mapping(entries) => {
+                let entries = entries.iter().map(|entry| self.substitute_entry(entry, context));
+                Kind::Mapping(entries.collect())
+            }
+            other => other.clone(),
+        };
+        Yaml { span: yaml.span, kind }
+    }
+
+    fn expand(&self, text: &str, place: &Value<'_>) -> Option<String> {
+        let mut expanded = String::new();
+        let mut from = 0;
+        let mut whole = true;
+        while let Some(found) = text[from..].find(OPEN) {
+            let start = from + found;
+            expanded.push_str(&text[from..start]);
+            let Some(length) = text[start..].find(CLOSE) else {
+                let message = format!("this `{OPEN}` has no `{CLOSE}`");
+                let span = place.part(start..start + OPEN.len());
+                place.context().report(Diagnostic::new(span, message));
+                return None;
+            };
+            let end = start + length + CLOSE.len();
+            let reference = text[start + OPEN.len()..start + length].trim();
+            match self.lookup(reference) {
+                Ok(Some(value)) => expanded.push_str(value),
+                Ok(None) => whole = false,
+                Err(problem) => {
+                    whole = false;
+                    place.context().report(problem.at(place.part(start..end), reference));
+                }
+            }
+            from = end;
+        }
+        expanded.push_str(&text[from..]);
+        whole.then_some(expanded)
+    }
+
+    /// The text that a reference stands for; `Ok(None)` if its dimension has an error of its own.
+    fn lookup(&self, reference: &str) -> Result<Option<&str>, UnknownReference> {
+        let (dimension, key) = match reference.strip_prefix("matrix.") {
+            Some(path) => path.split_once('.').map_or((path, None), |(name, key)| (name, Some(key))),
+            None => return Err(self.unknown_dimension()),
+        };
+        let index = self.dimensions.iter().position(|known| known.name == dimension);
+        let Some(choice) = index.map(|index| self.choices[index]) else {
+            return Err(self.unknown_dimension());
+        };
+        let (Some(choice), Some(key)) = (choice, key) else {
+            return Ok(choice.map(|choice| choice.name.as_str()));
+        };
+        let found = choice.bundle.iter().find(|(name, _)| name == key);
+        let text = found.map(|(_, text)| Some(text.as_str()));
+        text.ok_or_else(|| {
+            let keys = choice.bundle.iter().map(|(name, _)| format!("matrix.{dimension}.{name}"));
+            UnknownReference(keys.chain([format!("matrix.{dimension}")]).collect())
+        })
+    }
+
+    fn unknown_dimension(&self) -> UnknownReference {
+        let names = self.dimensions.iter().map(|known| format!("matrix.{}", known.name));
+        UnknownReference(names.collect())
+    }
+}
+
+/// A reference to what the matrix does not have, with what it has.
+struct UnknownReference(Vec<String>);
+
+impl UnknownReference {
+    fn at(&self, span: Span, reference: &str) -> Diagnostic {
+        let candidates: Vec<_> = self.0.iter().map(String::as_str).collect();
+        let (message, help) = suggest::unknown("matrix reference", reference, "references", &candidates);
+        Diagnostic::new(span, message).help(help)
+    }
+}

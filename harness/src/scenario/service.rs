@@ -1,0 +1,173 @@
+//! Services: what runs on the nodes.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::cursor::{Fields, Value};
+use super::decode::{Decode, Port};
+use super::diagnostic::Diagnostic;
+use super::names::{NodeName, ServiceName, check_name};
+use super::suggest;
+use super::vocabulary::{ServiceWord, Words};
+
+/// How long a service has to become ready, unless the scenario says otherwise.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+
+/// Something that runs on a node.
+#[derive(Clone, Debug, Serialize)]
+pub struct Service<T> {
+    /// Its name.
+    pub name: ServiceName,
+    /// The node that it runs on.
+    pub node: NodeName,
+    /// What it is, in the vocabulary's terms.
+    #[serde(skip)]
+    pub kind: T,
+    /// The service as resolved, on one line of YAML.
+    pub text: String,
+    /// Environment variables of its own.
+    #[serde(serialize_with = "super::units::serialize_pairs")]
+    pub env: Vec<(String, String)>,
+    /// When it counts as ready; `None` leaves it to the kind of service.
+    pub ready: Option<Ready>,
+    /// How long it has to become ready; 10 s unless given.
+    #[serde(serialize_with = "super::units::serialize_duration")]
+    pub ready_within: Duration,
+}
+
+/// What shows that a service is ready; all that is given must hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ready {
+    /// It listens on this TCP port.
+    pub port: Option<u16>,
+    /// Its log has a line with this text in it.
+    pub log: Option<String>,
+}
+
+impl Decode for Ready {
+    const EXPECTED: &'static str = "`{ port: … }` or `{ log: … }`";
+
+    fn decode(value: &Value<'_>) -> Option<Self> {
+        if !value.is_mapping() {
+            value.mismatch(Self::EXPECTED);
+            return None;
+        }
+        let mut fields = value.fields()?;
+        let port = fields.optional::<Port>("port").map(|port| port.0);
+        let log = fields.optional("log");
+        let empty = !fields.has("port") && !fields.has("log");
+        fields.finish();
+        if empty {
+            value.error(format!("expected {}", Self::EXPECTED));
+        }
+        Some(Self { port, log })
+    }
+}
+
+/// Reads the section `services`.
+pub(super) fn decode<W: Words>(section: &Value<'_>) -> Vec<Service<W::Service>> {
+    let mut services = Vec::new();
+    for (name, value) in section.entries().unwrap_or_default() {
+        check_name("service", name, &value);
+        match service::<W>(name, &value) {
+            Some(service) => services.push(service),
+            None => value.context().explain(value.span(), "service"),
+        }
+    }
+    services
+}
+
+fn service<W: Words>(name: &str, value: &Value<'_>) -> Option<Service<W::Service>> {
+    let mut fields = value.fields()?;
+    let node = fields.required("node");
+    let env = fields.optional_value("env").map(|place| env(&place));
+    let ready = fields.optional("ready");
+    let ready_within = fields.optional("ready_within");
+    let kind = kind::<W>(&mut fields);
+    Some(Service {
+        name: ServiceName::from(name),
+        node: node?,
+        kind: kind?,
+        text: value.yaml().to_line(),
+        env: env.unwrap_or_default(),
+        ready,
+        ready_within: ready_within.unwrap_or(READY_WITHIN),
+    })
+}
+
+fn env(place: &Value<'_>) -> Vec<(String, String)> {
+    let mut env = Vec::new();
+    for (name, value) in place.entries().unwrap_or_default() {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            let diagnostic = value.key_error("an environment variable's name is not empty and has no `=` in it");
+            place.context().report(diagnostic);
+        }
+        if let Some(text) = value.scalar("the variable's value, a text") {
+            env.push((name.to_owned(), text.to_owned()));
+        }
+    }
+    env
+}
+
+/// Finds the one key that says what the service is, and lets its word read the rest.
+fn kind<W: Words>(fields: &mut Fields<'_>) -> Option<W::Service> {
+    let mut keys: Vec<&'static str> = W::SERVICES.iter().map(|word| word.key).collect();
+    keys.dedup();
+    let given: Vec<_> = keys.iter().copied().filter(|key| fields.has(key)).collect();
+    let key = match given.as_slice() {
+        [key] => *key,
+        [] => {
+            missing_kind(fields, &keys);
+            return None;
+        }
+        [first, second, ..] => {
+            let message = format!("a service is one thing, and this has `{first}` and `{second}`");
+            fields.error_at(second, message);
+            return None;
+        }
+    };
+    let word = word::<W>(fields, key)?;
+    let kind = (word.decode)(fields);
+    if kind.is_some() {
+        fields.finish();
+    }
+    kind
+}
+
+/// A service without a word: perhaps the word is among its keys, misspelt.
+fn missing_kind(fields: &Fields<'_>, keys: &[&str]) {
+    let rest = fields.rest();
+    let slip = rest.iter().find_map(|entry| {
+        let near = suggest::nearest(&entry.key, keys.iter().copied())?;
+        Some((entry, near))
+    });
+    let diagnostic = match slip {
+        Some((entry, near)) => {
+            let message = format!("unknown key `{}`; did you mean `{near}`?", super::tree::shown(&entry.key));
+            Diagnostic::new(entry.key_span, message)
+        }
+        None => Diagnostic::new(fields.owner(), "nothing says what the service is"),
+    };
+    let help = format!("a service has one of {}", suggest::listed(keys));
+    fields.context().report(diagnostic.help(help));
+}
+
+fn word<W: Words>(fields: &mut Fields<'_>, key: &'static str) -> Option<&'static ServiceWord<W::Service>> {
+    let words = || W::SERVICES.iter().filter(move |word| word.key == key);
+    let free = words().find(|word| word.value.is_none());
+    if words().all(|word| word.value.is_none()) {
+        return free;
+    }
+    let value = fields.optional_value(key)?;
+    let named = words().find(|word| word.value.is_some() && word.value == value.text());
+    if let Some(word) = named.or(free) {
+        return Some(word);
+    }
+    let names: Vec<_> = words().filter_map(|word| word.value).collect();
+    if let Some(text) = value.scalar(&format!("one of {}", suggest::listed(&names))) {
+        let (message, help) = suggest::unknown(key, text, "one of", &names);
+        value.error_with_help(message, help);
+    }
+    None
+}

@@ -1,0 +1,111 @@
+//! Wires: the cables between nodes.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::cursor::{Fields, Value};
+use super::diagnostic::{Diagnostic, Span};
+use super::names::{NodeName, WireName, check_name};
+use super::units::{Percent, Rate};
+
+/// The MTU of Ethernet.
+const ETHERNET_MTU: u32 = 1500;
+/// What IPv4 must be able to forward (RFC 791, 3.2), and what fits its length field.
+const MTUS: std::ops::RangeInclusive<u32> = 68..=65535;
+
+/// One cable between two nodes. What is said of its quality holds in each direction.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Wire {
+    /// Its name.
+    pub name: WireName,
+    /// The two nodes.
+    pub ends: [NodeName; 2],
+    /// How long a packet is under way.
+    #[serde(serialize_with = "super::units::serialize_optional_duration")]
+    pub delay: Option<Duration>,
+    /// How much the delay varies; only with a delay.
+    #[serde(serialize_with = "super::units::serialize_optional_duration")]
+    pub jitter: Option<Duration>,
+    /// Packets that are lost.
+    pub loss: Option<Percent>,
+    /// Packets that arrive twice.
+    pub duplicate: Option<Percent>,
+    /// Packets that overtake; only with a delay.
+    pub reorder: Option<Percent>,
+    /// Packets in which a bit is flipped.
+    pub corrupt: Option<Percent>,
+    /// How fast it carries bits.
+    pub rate: Option<Rate>,
+    /// The largest IP packet, in bytes; 1500 unless given.
+    pub mtu: u32,
+}
+
+/// Reads the section `wires`.
+pub(super) fn decode(section: &Value<'_>) -> Vec<Wire> {
+    let mut wires: Vec<Wire> = Vec::new();
+    let mut places: Vec<Span> = Vec::new();
+    for (name, value) in section.entries().unwrap_or_default() {
+        check_name("wire", name, &value);
+        let Some(mut fields) = value.fields() else { continue };
+        let place = fields.required_value("ends");
+        let wire = wire(name, place.as_ref(), &mut fields);
+        fields.finish();
+        let (Some(wire), Some(place)) = (wire, place) else {
+            section.context().explain(value.span(), "wire");
+            continue;
+        };
+        let [a, b] = wire.ends.clone();
+        let same = |other: &Wire| other.ends == [a.clone(), b.clone()] || other.ends == [b.clone(), a.clone()];
+        if let Some(index) = wires.iter().position(same) {
+            let message = format!("wires `{}` and `{name}` join the same nodes, `{a}` and `{b}`", wires[index].name);
+            let diagnostic = Diagnostic::new(place.span(), message).also(places[index], "joined here");
+            place.context().report(diagnostic);
+        }
+        places.push(place.span());
+        wires.push(wire);
+    }
+    wires
+}
+
+fn wire(name: &str, place: Option<&Value<'_>>, fields: &mut Fields<'_>) -> Option<Wire> {
+    for key in ["jitter", "reorder"] {
+        if fields.has(key) && !fields.has("delay") {
+            fields.error_at(key, format!("`{key}` needs a `delay` too: it is a change of the delay"));
+        }
+    }
+    let ends = place.and_then(ends);
+    let delay = fields.optional("delay");
+    let jitter = fields.optional("jitter");
+    let loss = fields.optional("loss");
+    let duplicate = fields.optional("duplicate");
+    let reorder = fields.optional("reorder");
+    let corrupt = fields.optional("corrupt");
+    let rate = fields.optional("rate");
+    let mtu = mtu(fields);
+    Some(Wire { name: WireName::from(name), ends: ends?, delay, jitter, loss, duplicate, reorder, corrupt, rate, mtu })
+}
+
+fn mtu(fields: &mut Fields<'_>) -> u32 {
+    let mtu = fields.optional("mtu");
+    if mtu.is_some_and(|mtu| !MTUS.contains(&mtu)) {
+        let message = format!("an MTU is from {} to {} bytes", MTUS.start(), MTUS.end());
+        fields.error_at("mtu", message);
+    }
+    mtu.unwrap_or(ETHERNET_MTU)
+}
+
+fn ends(place: &Value<'_>) -> Option<[NodeName; 2]> {
+    let items = place.items()?;
+    let [a, b] = items.as_slice() else {
+        place.error(format!("a wire has two ends, found {}", items.len()));
+        return None;
+    };
+    let (first, second): (Option<NodeName>, Option<NodeName>) = (a.decode(), b.decode());
+    let (first, second) = (first?, second?);
+    if first == second {
+        b.error(format!("both ends of the wire are at `{first}`"));
+        return None;
+    }
+    Some([first, second])
+}

@@ -1,0 +1,57 @@
+//! `command: [program, argument, …]`: any program, started without a shell.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Kind;
+use crate::evidence::Role;
+use crate::lab::enter::{Place, environment};
+use crate::scenario::{Fields, Port, ServiceWord};
+
+/// The word in a scenario.
+pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
+    key: "command",
+    value: None,
+    about: "any program with its arguments; no shell reads them. `port`: where it listens",
+    decode,
+};
+
+#[derive(Debug)]
+struct Command {
+    argv: Vec<String>,
+    port: Option<u16>,
+}
+
+fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
+    let argv = fields.required::<Vec<String>>("command");
+    let port = fields.optional::<Port>("port").map(|port| port.0);
+    let argv = argv?;
+    if argv.first().is_none_or(String::is_empty) {
+        fields.error_at("command", "the command names no program");
+        return None;
+    }
+    Some(Arc::new(Command { argv, port }))
+}
+
+impl Kind for Command {
+    fn name(&self) -> &'static str {
+        "command"
+    }
+
+    fn role(&self) -> Role {
+        Role::Server
+    }
+
+    fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    fn place(&self, directory: &Path, env: &[(String, String)]) -> std::io::Result<Place> {
+        Ok(Place {
+            argv: self.argv.clone(),
+            env: environment(env),
+            directory: directory.to_path_buf(),
+            ..Place::default()
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! `server: echo`: the harness's own echo server.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Kind;
+use crate::actors::manners::manners;
+use crate::actors::{Manners, Part};
+use crate::evidence::Role;
+use crate::lab::enter::{Place, environment};
+use crate::scenario::{Fields, OnOff, Port, ServiceWord};
+
+/// The word in a scenario.
+pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
+    key: "server",
+    value: Some("echo"),
+    about: "a TCP server that sends back what it reads: `port`, `echo`, `on eof: close | ignore`, socket options",
+    decode,
+};
+
+#[derive(Debug)]
+struct Echo {
+    port: u16,
+    echo: bool,
+    manners: Manners,
+}
+
+fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
+    let port = fields.required::<Port>("port");
+    let echo = fields.optional::<OnOff>("echo").is_none_or(|on| on.0);
+    let manners = manners(fields);
+    Some(Arc::new(Echo { port: port?.0, echo, manners: manners? }))
+}
+
+impl Kind for Echo {
+    fn name(&self) -> &'static str {
+        "echo"
+    }
+
+    fn role(&self) -> Role {
+        Role::Server
+    }
+
+    fn port(&self) -> Option<u16> {
+        Some(self.port)
+    }
+
+    fn place(&self, _directory: &Path, env: &[(String, String)]) -> std::io::Result<Place> {
+        let part = Part::Echo { port: self.port, echo: self.echo, manners: self.manners.clone() };
+        Ok(Place {
+            argv: vec![String::new(), "actor".into(), serde_json::to_string(&part)?],
+            env: environment(env),
+            directory: "/".into(),
+            ..Place::default()
+        })
+    }
+}

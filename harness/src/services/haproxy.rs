@@ -1,0 +1,192 @@
+//! `proxy: haproxy`: the real HAProxy of this machine, with the user's configuration untouched.
+//!
+//! It is started as `haproxy -db -f ours -f user's`. Ours comes first, as `log global` copies the global section's targets when
+//! it is parsed (manual, 4.2 `log`); it adds a log target and a stats socket and changes nothing else.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr};
+use proxy::config::{Bind, BindAddress, Configuration, Proxy, SectionKind};
+use proxy::log::SessionLog;
+use proxy::sessions::{self, Session};
+
+use super::{Kind, Surroundings, v4};
+use crate::evidence::{Fact, Pair, ProxyLog, ProxyTimeouts, Role};
+use crate::lab::enter::{Place, environment};
+use crate::lab::process::{Process, ReadLine};
+use crate::scenario::{Fields, FileOrText, ServiceWord};
+
+/// The word in a scenario.
+pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
+    key: "proxy",
+    value: Some("haproxy"),
+    about: "HAProxy with your own configuration: `config: file.cfg`, or the text itself",
+    decode,
+};
+
+const SOCKET: &str = "/run/whyclosed/haproxy.sock";
+const OURS: &str = "/run/whyclosed/ours.cfg";
+const THEIRS: &str = "/run/whyclosed/haproxy.cfg";
+/// HAProxy answers at once or is frozen.
+const ANSWER_LIMIT: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+struct Haproxy {
+    config: FileOrText,
+    port: Option<u16>,
+}
+
+fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
+    let config = fields.required::<FileOrText>("config")?;
+    // Variables of the environment name timeouts and servers; a port that is one is given by `ready`.
+    let port = read(&config).ok().and_then(|text| {
+        let configuration = configuration(&text, &[]);
+        let mut ports = configuration.proxies.iter().flat_map(ports);
+        ports.next()
+    });
+    Some(Arc::new(Haproxy { config, port }))
+}
+
+fn configuration(text: &str, env: &[(String, String)]) -> Configuration {
+    Configuration::read(&[(THEIRS, text)], &env.iter().cloned().collect())
+}
+
+fn ports(proxy: &Proxy) -> Vec<u16> {
+    let port = |bind: &Bind| match &bind.address {
+        BindAddress::Tcp { ports, .. } => Some(*ports.start()),
+        BindAddress::Other(_) => None,
+    };
+    proxy.binds.iter().filter_map(port).collect()
+}
+
+fn read(config: &FileOrText) -> std::io::Result<String> {
+    match config {
+        FileOrText::Text(text) => Ok(text.clone()),
+        FileOrText::File(path) => std::fs::read_to_string(path),
+    }
+}
+
+impl Kind for Haproxy {
+    fn name(&self) -> &'static str {
+        "haproxy"
+    }
+
+    fn role(&self) -> Role {
+        Role::Proxy
+    }
+
+    fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    fn place(&self, directory: &Path, env: &[(String, String)]) -> std::io::Result<Place> {
+        let ours = format!(
+            "global\n    log /dev/log len 8192 format rfc3164 local0\n    stats socket {SOCKET} mode 600 level admin\n"
+        );
+        let mut files = vec![(PathBuf::from(OURS), ours)];
+        let theirs = match &self.config {
+            FileOrText::File(path) => std::path::absolute(path)?,
+            FileOrText::Text(text) => {
+                files.push((PathBuf::from(THEIRS), text.clone()));
+                PathBuf::from(THEIRS)
+            }
+        };
+        Ok(Place {
+            argv: ["haproxy", "-db", "-f", OURS, "-f", &theirs.display().to_string()].map(String::from).to_vec(),
+            env: environment(env),
+            directory: directory.to_path_buf(),
+            files,
+            ..Place::default()
+        })
+    }
+
+    fn settings(&self, service: &Surroundings<'_>) -> Vec<Fact> {
+        let Ok(text) = read(&self.config) else { return Vec::new() };
+        let configuration = configuration(&text, service.env);
+        let frontends = configuration.proxies.iter().filter(|proxy| proxy.kind != SectionKind::Backend);
+        frontends.filter_map(|frontend| settings(service, &configuration, frontend)).collect()
+    }
+
+    fn reads(&self) -> ReadLine {
+        |service, line| session_log(service, line).map(Fact::ProxyLog)
+    }
+
+    fn sessions(&self, service: &str, process: &Process) -> Vec<Fact> {
+        if process.is_stopped() {
+            return Vec::new();
+        }
+        let Ok(text) = ask(&process.path(SOCKET), "show sess all") else { return Vec::new() };
+        sessions::parse(&text).unwrap_or_default().iter().filter_map(|session| joined(service, session)).collect()
+    }
+}
+
+fn settings(service: &Surroundings<'_>, configuration: &Configuration, frontend: &Proxy) -> Option<Fact> {
+    let ms = |timeout: Option<Duration>| timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX));
+    let backend = frontend.default_backend.as_ref().unwrap_or(&frontend.name);
+    let timeouts = configuration.session(&frontend.name, backend)?.timeouts;
+    let servers = configuration.backend(backend)?.servers.iter().filter_map(|server| {
+        let host = &server.address.host;
+        let address: Ipv4Addr = host.parse().ok().or_else(|| service.addresses.get(host).copied())?;
+        Some(SocketAddrV4::new(address, server.address.port?))
+    });
+    Some(Fact::ProxySettings {
+        service: service.name.into(),
+        frontend: frontend.name.clone(),
+        ports: ports(frontend),
+        servers: servers.collect(),
+        timeouts: ProxyTimeouts {
+            connect: ms(timeouts.connect),
+            client: ms(timeouts.client),
+            server: ms(timeouts.server),
+            tunnel: ms(timeouts.tunnel),
+            client_fin: ms(timeouts.client_fin),
+            server_fin: ms(timeouts.server_fin),
+            queue: ms(timeouts.queue),
+        },
+    })
+}
+
+fn session_log(service: &str, line: &str) -> Option<ProxyLog> {
+    let log = SessionLog::parse(line).ok()?;
+    Some(ProxyLog {
+        service: service.into(),
+        client: v4(log.client?)?,
+        frontend: log.frontend,
+        backend: log.backend,
+        server: log.server,
+        total_ms: u64::try_from(log.total.as_millis()).unwrap_or(u64::MAX),
+        bytes: log.bytes,
+        termination: log.termination.to_string(),
+        line: line.into(),
+    })
+}
+
+fn joined(service: &str, session: &Session) -> Option<Fact> {
+    Some(Fact::ProxySession {
+        service: service.into(),
+        client: Pair { local: v4(session.listener?)?, remote: v4(session.client?)? },
+        server: Pair { local: v4(session.source?)?, remote: v4(session.server_address?)? },
+    })
+}
+
+/// One command on HAProxy's stats socket (management guide, 9.3).
+fn ask(socket: &Path, command: &str) -> std::io::Result<String> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let end = nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    // Without SOCK_NONBLOCK this would wait for ever when a frozen HAProxy's backlog is full (unix(7)).
+    nix::sys::socket::connect(end.as_raw_fd(), &UnixAddr::new(socket)?)?;
+    let mut stream = UnixStream::from(end);
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+    stream.set_write_timeout(Some(ANSWER_LIMIT))?;
+    stream.write_all(format!("{command}\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

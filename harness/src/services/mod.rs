@@ -1,0 +1,72 @@
+//! What a node can run. A further kind is one file here and one line in [`SERVICES`].
+
+pub mod command;
+pub mod echo;
+pub mod haproxy;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::evidence::{Fact, Role};
+use crate::lab::enter::Place;
+use crate::lab::process::{Process, ReadLine};
+use crate::scenario::ServiceWord;
+
+/// One service of a scenario, as its kind decoded it.
+pub trait Kind: Debug + Send + Sync {
+    /// The kind's name, as evidence has it.
+    fn name(&self) -> &'static str;
+
+    /// What it is to a connection.
+    fn role(&self) -> Role;
+
+    /// The port that it is known by, and by default is ready on.
+    fn port(&self) -> Option<u16>;
+
+    /// What to run.
+    ///
+    /// # Errors
+    /// When a file that it needs cannot be read.
+    fn place(&self, directory: &Path, env: &[(String, String)]) -> std::io::Result<Place>;
+
+    /// The settings that it runs with, as far as they can end a connection.
+    fn settings(&self, _service: &Surroundings<'_>) -> Vec<Fact> {
+        Vec::new()
+    }
+
+    /// How its log is read.
+    fn reads(&self) -> ReadLine {
+        |_, _| None
+    }
+
+    /// Which connections it has joined to sessions, as it tells itself when asked now.
+    fn sessions(&self, _service: &str, _process: &Process) -> Vec<Fact> {
+        Vec::new()
+    }
+}
+
+/// Where a service runs, for the reading of its settings.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its environment.
+    pub env: &'a [(String, String)],
+    /// Every node's address by name.
+    pub addresses: &'a BTreeMap<String, Ipv4Addr>,
+}
+
+/// The kinds that there are.
+pub const SERVICES: &[ServiceWord<Arc<dyn Kind>>] = &[echo::WORD, haproxy::WORD, command::WORD];
+
+/// The address, if it is IPv4: nodes have no other.
+#[must_use]
+pub fn v4(address: std::net::SocketAddr) -> Option<SocketAddrV4> {
+    match address {
+        std::net::SocketAddr::V4(address) => Some(address),
+        std::net::SocketAddr::V6(_) => None,
+    }
+}

@@ -1,0 +1,40 @@
+//! `freeze` and `thaw`: SIGSTOP and SIGCONT. The application stands still; its kernel still answers probes.
+
+use std::sync::Arc;
+
+use rustix::process::Signal;
+
+use super::{Playing, Verb};
+use crate::lab::Lab;
+use crate::scenario::{ProcessName, Word};
+
+/// `- freeze: s1`
+pub const FREEZE: Word<Arc<dyn Verb>> = Word {
+    name: "freeze",
+    about: "SIGSTOP to every process of a service or client; its kernel still answers: `freeze: s1`",
+    decode: |value| Some(Arc::new(Freeze { process: value.decode::<ProcessName>()?.to_string(), freezes: true })),
+};
+
+/// `- thaw: s1`
+pub const THAW: Word<Arc<dyn Verb>> = Word {
+    name: "thaw",
+    about: "the opposite of `freeze` (SIGCONT): `thaw: s1`",
+    decode: |value| Some(Arc::new(Freeze { process: value.decode::<ProcessName>()?.to_string(), freezes: false })),
+};
+
+#[derive(Debug)]
+struct Freeze {
+    process: String,
+    freezes: bool,
+}
+
+impl Verb for Freeze {
+    fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
+        Box::pin(async {
+            let process = lab.process(&self.process)?;
+            process.signal(if self.freezes { Signal::STOP } else { Signal::CONT });
+            lab.injected(if self.freezes { "freeze" } else { "thaw" }, &self.process);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! `idle`: nothing is done for a while.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Playing, Verb};
+use crate::lab::Lab;
+use crate::scenario::Word;
+
+/// `- idle: 200s`
+pub const IDLE: Word<Arc<dyn Verb>> = Word {
+    name: "idle",
+    about: "do nothing for a while: `idle: 200s`",
+    decode: |value| Some(Arc::new(Idle(value.decode()?))),
+};
+
+#[derive(Debug)]
+struct Idle(Duration);
+
+impl Verb for Idle {
+    fn play<'a>(&'a self, _lab: &'a mut Lab) -> Playing<'a> {
+        Box::pin(async {
+            tokio::time::sleep(self.0).await;
+            Ok(())
+        })
+    }
+}

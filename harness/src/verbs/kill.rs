@@ -1,0 +1,44 @@
+//! `kill` and `terminate`: a process gets SIGKILL or SIGTERM. Its host lives on: its kernel closes the sockets.
+
+use std::sync::Arc;
+
+use rustix::process::Signal;
+
+use super::{Playing, Verb};
+use crate::lab::Lab;
+use crate::scenario::{ProcessName, Word};
+
+/// `- kill: s1`
+pub const KILL: Word<Arc<dyn Verb>> = Word {
+    name: "kill",
+    about: "SIGKILL to every process of a service or client; its kernel then closes its sockets: `kill: s1`",
+    decode: |value| Some(Arc::new(Kill { process: value.decode::<ProcessName>()?.to_string(), hard: true })),
+};
+
+/// `- terminate: lb`
+pub const TERMINATE: Word<Arc<dyn Verb>> = Word {
+    name: "terminate",
+    about: "SIGTERM to a service or client, which may end in its own way: `terminate: lb`",
+    decode: |value| Some(Arc::new(Kill { process: value.decode::<ProcessName>()?.to_string(), hard: false })),
+};
+
+#[derive(Debug)]
+struct Kill {
+    process: String,
+    hard: bool,
+}
+
+impl Verb for Kill {
+    fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
+        Box::pin(async {
+            let process = lab.process(&self.process)?;
+            lab.injected(if self.hard { "kill" } else { "terminate" }, &self.process);
+            if self.hard {
+                lab.kill(&self.process).await
+            } else {
+                process.signal(Signal::TERM);
+                Ok(())
+            }
+        })
+    }
+}

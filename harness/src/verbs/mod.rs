@@ -1,0 +1,49 @@
+//! The timeline's verbs. A further one is one file here and one line in [`STEPS`]; each fault has its opposite.
+
+mod close;
+mod cut;
+mod freeze;
+mod idle;
+mod kill;
+mod power;
+mod send;
+mod start;
+mod unplug;
+mod wait;
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::lab::{Error, Lab};
+use crate::scenario::Word;
+
+/// A step being played.
+pub type Playing<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
+
+/// One step of a timeline, as its verb decoded it.
+pub trait Verb: Debug + Send + Sync {
+    /// Plays the step.
+    fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a>;
+}
+
+/// The verbs that there are.
+pub const STEPS: &[Word<Arc<dyn Verb>>] = &[
+    send::SEND,
+    idle::IDLE,
+    wait::WAIT,
+    cut::CUT,
+    cut::RESTORE,
+    unplug::UNPLUG,
+    unplug::PLUG,
+    kill::KILL,
+    kill::TERMINATE,
+    freeze::FREEZE,
+    freeze::THAW,
+    power::POWER_OFF,
+    power::REBOOT,
+    start::START,
+    close::CLOSE,
+    close::RESET,
+];

@@ -1,0 +1,276 @@
+//! The rulings of both endpoints, and from them the connection's verdict.
+
+use super::decide::{Decision, Due, Ruling};
+use super::mechanisms::{Mechanism, Scope};
+use super::scene::{self, Scene, Way};
+use super::verdicts::{AMBIGUOUS, EndpointVerdict, Next, Since, UNKNOWN, Verdict};
+use crate::evidence::Moment;
+
+/// A connection under judgement: the rulings of both endpoints, and which of them closed it.
+pub struct Connection<'a> {
+    scenes: [Scene<'a>; 2],
+    decisions: [Decision; 2],
+}
+
+/// Who closed a connection.
+enum Closer {
+    /// This endpoint.
+    Endpoint(usize),
+    /// A RST that came to this endpoint and that the other one did not send as a connection's end.
+    Stranger(usize, Decision),
+    /// Nobody.
+    Nobody,
+}
+
+impl<'a> Connection<'a> {
+    /// Judges both endpoints.
+    #[must_use]
+    pub fn of(scene: Scene<'a>) -> Connection<'a> {
+        let scenes = [scene, scene.peer()];
+        let named = |scope: Scope| scope == Scope::Cause || scope == Scope::Endpoint;
+        let judged =
+            |scene: &Scene<'_>| Decision::of(scene, Mechanism::ALL.iter().copied().filter(|m| named(m.entry().scope)));
+        Connection { decisions: [judged(&scenes[0]), judged(&scenes[1])], scenes }
+    }
+
+    fn closer(&self) -> Closer {
+        // An attempt that was refused is refused by the end that has no socket.
+        if self.decisions[1].ruling() == Ruling::One(Mechanism::TcpConnectRefused) {
+            return Closer::Endpoint(1);
+        }
+        let own = |side: usize| self.scenes[side].end().filter(|end| end.way.own()).map(|end| (end.at, side));
+        if let Some((_, side)) = [own(0), own(1)].into_iter().flatten().min() {
+            return Closer::Endpoint(side);
+        }
+        let reset = (0..2).find(|side| self.scenes[*side].end().is_some_and(|end| end.way == Way::GotRst));
+        match reset {
+            Some(side) => {
+                let strangers = Mechanism::ALL.iter().copied().filter(|m| m.entry().scope == Scope::Stranger);
+                Closer::Stranger(side, Decision::of(&self.scenes[side], strangers))
+            }
+            None => Closer::Nobody,
+        }
+    }
+
+    /// The verdict; `label` is the client that the connection belongs to.
+    #[must_use]
+    pub fn verdict(&self, label: &str) -> Verdict {
+        let [opener, acceptor] = &self.scenes;
+        let (from, to) = (opener.me().node.clone(), acceptor.me().node.clone());
+        let name = format!("{label} {from}->{to}").trim_start().to_string();
+        let mut verdict = Verdict {
+            name,
+            session: None,
+            from,
+            to,
+            mechanism: UNKNOWN.into(),
+            closed_by: None,
+            signal: None,
+            firm: false,
+            at_s: None,
+            struck_s: None,
+            since: None,
+            elapsed_s: None,
+            nominal_s: None,
+            lateness_s: None,
+            window_s: None,
+            next: Vec::new(),
+            sources: Vec::new(),
+            endpoints: (0..2).map(|side| self.endpoint(side)).collect(),
+            because: None,
+            log: self.scenes.iter().find_map(|scene| scene.proxy_log()).map(|(_, log)| log.termination.clone()),
+            proof: Vec::new(),
+            doubts: Vec::new(),
+        };
+        match self.closer() {
+            Closer::Endpoint(side) => self.closed(&mut verdict, side),
+            Closer::Stranger(side, decision) => self.reset_by_stranger(&mut verdict, side, &decision),
+            Closer::Nobody => self.standing(&mut verdict),
+        }
+        for (scene, decision) in self.scenes.iter().zip(&self.decisions) {
+            let known = matches!(decision.ruling(), Ruling::One(_));
+            if !(decision.firm() || verdict.firm && known) {
+                let of_endpoint = |doubt: String| format!("at {}: {doubt}", scene.me().node);
+                verdict.doubts.extend(decision.doubts().into_iter().map(of_endpoint));
+            }
+        }
+        verdict
+    }
+
+    fn closed(&self, verdict: &mut Verdict, side: usize) {
+        let (scene, decision) = (&self.scenes[side], &self.decisions[side]);
+        let Some(end) = scene.end() else { return };
+        verdict.closed_by = Some(scene.me().node.clone());
+        verdict.signal = Some(signal(scene, end.at).into());
+        verdict.at_s = Some(seconds(end.at));
+        let mut ruling = decision.ruling();
+        if self.could_be_earlier(1 - side) {
+            ruling = Ruling::Ambiguous;
+            verdict.doubts.push(format!(
+                "how {} ended is not known, and it may have been first",
+                self.scenes[1 - side].me().node
+            ));
+        }
+        self.rule(verdict, decision, ruling);
+        let Ruling::One(mechanism) = ruling else { return };
+        let Some(judgement) = decision.judgement(mechanism) else { return };
+        let struck = judgement.struck.unwrap_or(end.at);
+        if end.at.since(struck) > scene::INSTANT {
+            verdict.struck_s = Some(seconds(struck));
+        }
+        self.explain(verdict, judgement.due.as_ref(), struck);
+        if mechanism == Mechanism::ProxyRelayed {
+            self.chain(verdict, scene);
+        }
+    }
+
+    fn reset_by_stranger(&self, verdict: &mut Verdict, side: usize, decision: &Decision) {
+        let Some(end) = self.scenes[side].end() else { return };
+        verdict.at_s = Some(seconds(end.at));
+        verdict.closed_by = Some(self.scenes[1 - side].me().node.clone());
+        verdict.signal = Some("rst".into());
+        let ruling = if self.could_be_earlier(1 - side) { Ruling::Ambiguous } else { decision.ruling() };
+        self.rule(verdict, decision, ruling);
+    }
+
+    fn standing(&self, verdict: &mut Verdict) {
+        let rulings = [self.decisions[0].ruling(), self.decisions[1].ruling()];
+        let stands = |ruling: &Ruling| matches!(ruling, Ruling::One(Mechanism::Open | Mechanism::HalfOpen));
+        let gone = |ruling: &Ruling| matches!(ruling, Ruling::One(Mechanism::HostDown));
+        // An endpoint whose story is not known may have ended the connection, in silence.
+        let known = rulings.iter().all(|ruling| stands(ruling) || gone(ruling));
+        let side = usize::from(!stands(&rulings[0]));
+        let ruling = if known { rulings[side] } else { Ruling::Ambiguous };
+        self.rule(verdict, &self.decisions[side], ruling);
+    }
+
+    fn rule(&self, verdict: &mut Verdict, decision: &Decision, ruling: Ruling) {
+        match ruling {
+            Ruling::One(mechanism) => {
+                verdict.mechanism = mechanism.name().into();
+                verdict.firm = decision.firm();
+                let clues = decision.judgement(mechanism).map(|j| j.supports.as_slice()).unwrap_or_default();
+                verdict.sources = clues.iter().map(|clue| clue.source).collect();
+                verdict.sources.sort_unstable();
+                verdict.sources.dedup();
+                verdict.proof.extend(clues.iter().map(|clue| format!("{}: {}", clue.source.name(), clue.text)));
+            }
+            Ruling::Ambiguous => verdict.mechanism = AMBIGUOUS.into(),
+            Ruling::Unknown => verdict.mechanism = UNKNOWN.into(),
+        }
+        if !verdict.firm && !self.decisions.iter().any(|own| std::ptr::eq(own, decision)) {
+            verdict.doubts.extend(decision.doubts());
+        }
+    }
+
+    /// The arithmetic, and the timers that would have fired next.
+    fn explain(&self, verdict: &mut Verdict, due: Option<&Due>, struck: Moment) {
+        let since = due.map_or(struck, |due| due.since);
+        if let Some(due) = due {
+            let elapsed = struck.since(due.since);
+            verdict.since = Some(Since { what: due.what.clone(), at_s: seconds(due.since) });
+            verdict.elapsed_s = Some(round(elapsed.seconds()));
+            verdict.nominal_s = Some(round(due.nominal.seconds()));
+            verdict.lateness_s = Some(round(elapsed.seconds() - due.nominal.seconds()));
+            verdict.window_s = Some([round(due.window.0.seconds()), round(due.window.1.seconds())]);
+        }
+        let mut next: Vec<Next> = Vec::new();
+        for (mechanism, judgement) in self.decisions.iter().flat_map(|decision| &decision.judgements) {
+            let Some(other) = &judgement.due else { continue };
+            let would = other.since.after(other.nominal);
+            if mechanism.name() != verdict.mechanism && would > struck {
+                let nominal_s = round(would.since(since).seconds());
+                match next.iter_mut().find(|next| next.mechanism == mechanism.name()) {
+                    Some(known) => known.nominal_s = known.nominal_s.min(nominal_s),
+                    None => next.push(Next { mechanism: mechanism.name().into(), nominal_s }),
+                }
+            }
+        }
+        next.sort_by(|a, b| a.nominal_s.total_cmp(&b.nominal_s));
+        if let Some(due) = due {
+            let runners: Vec<_> =
+                next.iter().map(|next| format!("{} at {} s", next.mechanism, next.nominal_s)).collect();
+            let runners = if runners.is_empty() { String::new() } else { format!("; next: {}", runners.join(", ")) };
+            let elapsed = round(struck.since(due.since).seconds());
+            verdict.proof.insert(0, format!("{elapsed} s = {} after the {}{runners}", due.sum, due.what));
+        }
+        verdict.next = next;
+    }
+
+    /// Whose end a proxy passed on.
+    fn chain(&self, verdict: &mut Verdict, scene: &Scene<'_>) {
+        let Some(other) = scene.other_leg() else { return };
+        let cause = Connection::of(Scene { side: 0, ..other }).verdict("");
+        let because = format!("{}: {}", cause.name, cause.mechanism);
+        verdict.proof.insert(0, format!("passed on because {because}"));
+        verdict.because = Some(because);
+    }
+
+    /// Whether this endpoint may have died before, in a way that no source at hand would show.
+    fn could_be_earlier(&self, side: usize) -> bool {
+        let decision = &self.decisions[side];
+        let silent =
+            |m: &Mechanism| m.entry().scope == Scope::Cause && !matches!(m, Mechanism::Open | Mechanism::HalfOpen);
+        !matches!(decision.ruling(), Ruling::One(_)) && decision.possible.iter().any(silent)
+    }
+
+    fn endpoint(&self, side: usize) -> EndpointVerdict {
+        let (scene, decision) = (&self.scenes[side], &self.decisions[side]);
+        let mechanism = match decision.ruling() {
+            Ruling::One(mechanism) => mechanism.name(),
+            Ruling::Ambiguous => AMBIGUOUS,
+            Ruling::Unknown => UNKNOWN,
+        };
+        let end = scene.end();
+        let at = end.map(|end| end.at).or(scene.me().host_down);
+        EndpointVerdict {
+            node: scene.me().node.clone(),
+            mechanism: mechanism.into(),
+            saw: saw(scene).into(),
+            at_s: at.map(seconds),
+            firm: decision.firm(),
+        }
+    }
+}
+
+/// What an endpoint's application got to see of the end.
+fn saw(scene: &Scene<'_>) -> &'static str {
+    let Some(end) = scene.end() else { return "nothing" };
+    match end.way {
+        Way::SentFin => "closed",
+        Way::SentRst => "aborted",
+        Way::GotFin => "eof",
+        Way::GotRst => "reset",
+        Way::Died => {
+            let errno =
+                scene.me().errors.iter().find(|(at, _)| scene::close(*at, end.at)).map(|(_, errno)| errno.as_str());
+            match errno {
+                Some("EHOSTUNREACH") => "EHOSTUNREACH",
+                Some("ENETUNREACH") => "ENETUNREACH",
+                _ => "ETIMEDOUT",
+            }
+        }
+    }
+}
+
+/// What an endpoint put on the wire to end its connection.
+fn signal(scene: &Scene<'_>, at: Moment) -> &'static str {
+    let mut ends = scene.me().sent.iter().filter(|seen| seen.at.after(scene::INSTANT) >= at);
+    // A FIN may be held back behind data; a kernel that gave up sends its RST at once or never.
+    let held_back = scene.end().is_some_and(|end| end.way == Way::SentFin);
+    let belongs = |at_wire: Moment| held_back || scene::close(at_wire, at);
+    match ends.find(|seen| (seen.flags.fin() || seen.flags.rst()) && belongs(seen.at)) {
+        Some(seen) if seen.flags.rst() => "rst",
+        Some(_) => "fin",
+        None => "none",
+    }
+}
+
+/// A moment in seconds, to the microsecond.
+fn seconds(at: Moment) -> f64 {
+    round(at.seconds())
+}
+
+fn round(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
+}

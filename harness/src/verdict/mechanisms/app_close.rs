@@ -1,0 +1,52 @@
+//! An application's own orderly close.
+
+use crate::evidence::{Report, Source};
+
+use super::super::decide::Judgement;
+use super::super::scene::{Scene, Way, close};
+use super::patterns::{ends_by, must_show};
+use super::{Entry, Scope};
+
+/// The entry.
+pub const ENTRY: Entry = Entry {
+    name: "app-close",
+    scope: Scope::Cause,
+    who: "application",
+    fires: "close(2) or shutdown(2) by the application's own decision",
+    counted_from: "no timer",
+    settings: "none",
+    wire: "FIN, answered by the peer",
+    application: "the peer reads EOF",
+    source: "RFC 9293, 3.6; close(2), shutdown(2)",
+    judge,
+};
+
+fn judge(scene: &Scene<'_>) -> Judgement {
+    if scene.at_proxy() {
+        return Judgement::inapplicable("a proxy's decisions have names of their own");
+    }
+    let mut judgement = Judgement::default();
+    ends_by(&mut judgement, scene, &[Way::SentFin]);
+    alive(&mut judgement, scene);
+    must_show(&mut judgement, scene);
+    judgement
+}
+
+/// The application lived, and says so if it reports.
+pub(super) fn alive(judgement: &mut Judgement, scene: &Scene<'_>) {
+    let Some(end) = scene.end() else { return };
+    if let Some(exit) = scene.exit() {
+        judgement.exclude(Source::Kernel, format!("its process ended at {}", exit.at));
+    } else if scene.model.has(Source::Kernel) && !scene.me().states.is_empty() {
+        judgement.support(Source::Kernel, "its process lived on");
+    }
+    if scene.reports() {
+        let closed = scene.me().reports.iter().any(|(at, report)| matches!(report, Report::Closed { .. }) && close(*at, end.at));
+        let text = if closed { "the program says that it closed the connection" } else { "the program does not say that it closed the connection" };
+        if closed {
+            judgement.support(Source::Log, text);
+        } else {
+            judgement.exclude(Source::Log, text);
+        }
+    }
+}

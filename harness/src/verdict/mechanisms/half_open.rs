@@ -1,0 +1,38 @@
+//! The other endpoint is gone, and this one does not know it.
+
+use crate::evidence::{Source, TcpState};
+
+use super::open::standing;
+use super::patterns::no_end_on_wire;
+use super::{Entry, Scope};
+
+/// The entry.
+pub const ENTRY: Entry = Entry {
+    name: "half-open",
+    scope: Scope::Cause,
+    who: "nobody",
+    fires: "nothing here: the other endpoint is gone, and its FIN or RST never came",
+    counted_from: "no timer",
+    settings: "none",
+    wire: "whatever the other endpoint sent was not delivered",
+    application: "nothing: a reader waits for ever",
+    source: "RFC 9293, 3.5.1; the socket tables at the end of the case (sock_diag(7))",
+    judge: |scene| {
+        let mut judgement = standing(scene);
+        let peer = scene.peer();
+        for ending in peer.endings() {
+            judgement.support(ending.source, format!("at the other endpoint {} at {}", super::patterns::seen(&ending), ending.at));
+        }
+        if let Some(down) = peer.me().host_down {
+            judgement.support(Source::Timeline, format!("the other endpoint's host was powered off at {down}"));
+        } else if peer.me().standing == Some(TcpState::Established) {
+            judgement.exclude(Source::Kernel, "the other endpoint stands in the table at the end, ESTABLISHED");
+        }
+        // A kernel gives up in silence only when it waits for something.
+        let waits = peer.unacknowledged(scene.model.end) > 0;
+        if peer.me().host_down.is_none() && !waits && no_end_on_wire(&peer) {
+            judgement.exclude(Source::Wire, "the other endpoint put no FIN or RST on the wire, and waits for no answer");
+        }
+        judgement
+    },
+};

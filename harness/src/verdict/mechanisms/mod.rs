@@ -1,0 +1,110 @@
+//! The catalogue: what can end a TCP connection. A further mechanism is one file here and one line in the list below.
+
+mod patterns;
+mod proxy_timer;
+
+use super::decide::Judgement;
+use super::scene::Scene;
+
+/// Where a mechanism can be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// It ends a connection, and is how its endpoint ended.
+    Cause,
+    /// Only how an endpoint ended: the cause is at the other end.
+    Endpoint,
+    /// Only the cause of a connection that one endpoint lost to a RST of no endpoint.
+    Stranger,
+}
+
+/// One mechanism.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its stable name.
+    pub name: &'static str,
+    /// Where it can be named.
+    pub scope: Scope,
+    /// Who does it.
+    pub who: &'static str,
+    /// What fires it.
+    pub fires: &'static str,
+    /// From which moment it is counted.
+    pub counted_from: &'static str,
+    /// The settings that control it.
+    pub settings: &'static str,
+    /// What the wire shows.
+    pub wire: &'static str,
+    /// What the applications see.
+    pub application: &'static str,
+    /// Where this behaviour is written down.
+    pub source: &'static str,
+    /// The rule.
+    pub judge: fn(&Scene<'_>) -> Judgement,
+}
+
+macro_rules! catalogue {
+    ($($file:ident => $variant:ident,)*) => {
+        $(mod $file;)*
+
+        /// A mechanism of the catalogue.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[expect(missing_docs, reason = "each has its own entry")]
+        pub enum Mechanism { $($variant,)* }
+
+        impl Mechanism {
+            /// All of them, in the catalogue's order.
+            pub const ALL: &'static [Mechanism] = &[$(Mechanism::$variant,)*];
+
+            /// Its entry.
+            #[must_use]
+            pub const fn entry(self) -> &'static Entry {
+                match self { $(Mechanism::$variant => &$file::ENTRY,)* }
+            }
+        }
+    };
+}
+
+catalogue! {
+    app_close => AppClose,
+    app_abort => AppAbort,
+    process_exit => ProcessExit,
+    proxy_timeout_client => ProxyTimeoutClient,
+    proxy_timeout_server => ProxyTimeoutServer,
+    proxy_timeout_tunnel => ProxyTimeoutTunnel,
+    proxy_relayed => ProxyRelayed,
+    tcp_keepalive => TcpKeepalive,
+    tcp_user_timeout => TcpUserTimeout,
+    tcp_retransmission => TcpRetransmission,
+    tcp_connect_refused => TcpConnectRefused,
+    reset_no_socket => ResetNoSocket,
+    peer_fin => PeerFin,
+    peer_reset => PeerReset,
+    host_down => HostDown,
+    half_open => HalfOpen,
+    open => Open,
+}
+
+impl Mechanism {
+    /// The mechanism of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Mechanism> {
+        Mechanism::ALL.iter().copied().find(|mechanism| mechanism.entry().name == name)
+    }
+
+    /// Its stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.entry().name
+    }
+}
+
+/// The names of all mechanisms.
+pub const NAMES: [&str; Mechanism::ALL.len()] = {
+    let mut names = [""; Mechanism::ALL.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = Mechanism::ALL[index].name();
+        index += 1;
+    }
+    names
+};

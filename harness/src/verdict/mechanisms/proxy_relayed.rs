@@ -1,0 +1,75 @@
+//! What a proxy passes on from one leg to the other.
+
+use crate::evidence::{Role, Source, Span};
+
+use super::super::decide::Judgement;
+use super::super::scene::{INSTANT, Scene, Way};
+use super::patterns::{must_show, seen};
+use super::{Entry, Scope};
+
+/// The entry.
+pub const ENTRY: Entry = Entry {
+    name: "proxy-relayed",
+    scope: Scope::Cause,
+    who: "proxy",
+    fires: "the session's other leg ended, and the cause of that began outside the proxy",
+    counted_from: "the end of the other leg",
+    settings: "none",
+    wire: "FIN or RST on this leg at once after the other leg's end (HAProxy aborts the server's leg with RST, the client's gets FIN)",
+    application: "EOF or a reset; HAProxy logs `--`, `CD` or `SD`, or a later timer's state when a peer ignores the FIN",
+    source: "HAProxy configuration manual 2.6, 8.5; measured with 2.6.12",
+    judge,
+};
+
+/// How long HAProxy takes to pass an end on, on an idle machine.
+const AT_ONCE: Span = Span::millis(100);
+
+fn judge(scene: &Scene<'_>) -> Judgement {
+    match scene.me().role {
+        Some(Role::Proxy) => {}
+        Some(_) => return Judgement::inapplicable("this endpoint is not a proxy's"),
+        None => return Judgement::default(),
+    }
+    let mut judgement = Judgement::default();
+        for ending in scene.endings() {
+        if ending.way.by_process() {
+            judgement.support(ending.source, seen(&ending));
+        } else {
+            judgement.exclude(ending.source, format!("{} at {}", seen(&ending), ending.at));
+        }
+    }
+    must_show(&mut judgement, scene);
+    if let Some(exit) = scene.exit() {
+        judgement.exclude(Source::Kernel, format!("the proxy's own process ended at {}", exit.at));
+    }
+    if let Some(other) = scene.other_leg() {
+        against_the_other_leg(&mut judgement, scene, &other);
+    }
+    judgement
+}
+
+fn against_the_other_leg(judgement: &mut Judgement, scene: &Scene<'_>, other: &Scene<'_>) {
+    let limit = Span(AT_ONCE.0 + scene.model.canary.0);
+    for mine in scene.endings() {
+        let theirs = other.endings().into_iter().find(|theirs| theirs.source == mine.source);
+        match theirs {
+            Some(theirs) if !theirs.way.by_process() && theirs.at <= mine.at => {
+                let after = mine.at.since(theirs.at);
+                let text = format!("on the other leg {}, {:.1} ms before", seen(&theirs), after.seconds() * 1000.0);
+                // It may wait for its buffer to be written; that it waits excludes nothing.
+                if after <= limit {
+                    judgement.support(mine.source, text);
+                }
+            }
+            // A kernel that gives up sends a RST or nothing at all: on the wire that excludes nothing.
+            // Its RST can be seen a moment after what the woken proxy then does on another wire.
+            Some(theirs) if mine.source == Source::Wire && theirs.way == Way::SentRst && theirs.at <= mine.at.after(INSTANT) => {}
+            Some(theirs) if mine.source == Source::Wire && other.unacknowledged(mine.at.min(theirs.at)) > 0 => {}
+            Some(_) => judgement.exclude(mine.source, "nothing from outside had ended the other leg before"),
+            None if mine.source == Source::Kernel && !other.me().states.is_empty() => {
+                judgement.exclude(Source::Kernel, "the other leg still stood");
+            }
+            None => {}
+        }
+    }
+}

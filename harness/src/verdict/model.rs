@@ -1,0 +1,329 @@
+//! From the list of facts to connections with two endpoints each, every fact in its place.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
+
+use super::links::Links;
+use crate::evidence::{
+    Context, Event, Fact, Flags, Keepalive, Moment, Pair, ProxyLog, ProxyTimeouts, Report, Role, SocketOptions, Source,
+    Span, TcpState,
+};
+
+/// Evidence of one case, arranged for judging.
+#[derive(Debug, Default)]
+pub struct Model {
+    /// Ticks per second of the kernel; 0 when the evidence does not tell.
+    pub hz: u32,
+    /// How late the machine woke its programs, at the worst.
+    pub canary: Span,
+    /// Node names by address.
+    pub nodes: HashMap<Ipv4Addr, String>,
+    /// Services and clients.
+    pub programs: Vec<Program>,
+    /// All connections, in the order of their first fact.
+    pub connections: Vec<Connection>,
+    /// What proxies logged of ended sessions, with the time of the line.
+    pub proxy_logs: Vec<(Moment, ProxyLog)>,
+    /// Which legs a proxy said it had joined, and when.
+    pub proxy_sessions: Vec<(Moment, Pair, Pair)>,
+    /// The timeouts of each proxy's listeners.
+    pub proxy_settings: Vec<ProxyListener>,
+    /// Processes that ended.
+    pub exits: Vec<Exit>,
+    /// What was injected: time, verb, target.
+    pub injected: Vec<(Moment, String, String)>,
+    /// Sysctls by node and name.
+    pub sysctls: HashMap<(String, String), String>,
+    /// The sockets that stood at the end were all read.
+    pub tables: bool,
+    /// Sources from which there is any fact at all.
+    pub sources: Vec<Source>,
+    /// What was not seen.
+    pub gaps: Vec<String>,
+    /// When the evidence ends.
+    pub end: Moment,
+}
+
+/// A service or client.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Its name.
+    pub name: String,
+    /// Its node.
+    pub node: String,
+    /// Client, server or proxy.
+    pub role: Role,
+    /// The port it is known by.
+    pub port: Option<u16>,
+}
+
+/// The timeouts of one listener of a proxy.
+#[derive(Clone, Debug)]
+pub struct ProxyListener {
+    /// The proxy.
+    pub service: String,
+    /// The ports it listens on.
+    pub ports: Vec<u16>,
+    /// Its timeouts.
+    pub timeouts: ProxyTimeouts,
+}
+
+/// A process that ended.
+#[derive(Clone, Debug)]
+pub struct Exit {
+    /// When.
+    pub at: Moment,
+    /// Its node.
+    pub node: String,
+    /// The service or client.
+    pub process: String,
+    /// Its pid.
+    pub pid: i32,
+}
+
+/// One TCP connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// The endpoint that opened it, then the one that accepted it.
+    pub endpoints: [Endpoint; 2],
+    /// When its first fact was seen.
+    pub began: Moment,
+}
+
+/// One end of a connection.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Its node.
+    pub node: String,
+    /// The service or client it belongs to, when known.
+    pub program: Option<String>,
+    /// What that is.
+    pub role: Option<Role>,
+    /// Which of its program's connections it is, by the program's own count.
+    pub number: Option<u32>,
+    /// Its addresses.
+    pub pair: Pair,
+    /// State changes in order.
+    pub states: Vec<StateChange>,
+    /// Errors set on the socket.
+    pub errors: Vec<(Moment, String)>,
+    /// RSTs that its kernel made: when, the socket's state, why.
+    pub resets_sent: Vec<(Moment, Option<TcpState>, Option<String>)>,
+    /// RSTs that the socket took.
+    pub resets_received: Vec<Moment>,
+    /// Retransmissions.
+    pub retransmits: Vec<Moment>,
+    /// Its options as last read.
+    pub options: Option<SocketOptions>,
+    /// What its program reported of it.
+    pub reports: Vec<(Moment, Report)>,
+    /// Its state in the socket table at the end.
+    pub standing: Option<TcpState>,
+    /// Segments that it put on the wire.
+    pub sent: Vec<Seen>,
+    /// Segments that were delivered to it.
+    pub delivered: Vec<Seen>,
+    /// When its host was powered off.
+    pub host_down: Option<Moment>,
+}
+
+/// A change of a socket's state.
+#[derive(Clone, Debug)]
+pub struct StateChange {
+    /// When.
+    pub at: Moment,
+    /// From.
+    pub old: TcpState,
+    /// To.
+    pub new: TcpState,
+    /// In whose time.
+    pub context: Context,
+}
+
+/// A segment at one endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// When.
+    pub at: Moment,
+    /// Control bits.
+    pub flags: Flags,
+    /// Sequence number of its first byte.
+    pub seq: u32,
+    /// Acknowledgement number.
+    pub ack: u32,
+    /// Payload in bytes.
+    pub payload: u32,
+}
+
+impl Seen {
+    /// The sequence number after it (RFC 9293 §3.4: SYN and FIN count as one).
+    #[must_use]
+    pub fn end(&self) -> u32 {
+        let controls = u32::from(self.flags.syn()) + u32::from(self.flags.fin());
+        self.seq.wrapping_add(self.payload).wrapping_add(controls)
+    }
+}
+
+/// Whether `a` is before `b` in sequence space (RFC 9293 §3.4).
+#[must_use]
+pub fn before(a: u32, b: u32) -> bool {
+    a != b && b.wrapping_sub(a) < 1 << 31
+}
+
+impl Model {
+    /// Arranges evidence.
+    #[must_use]
+    pub fn of(events: &[Event]) -> Model {
+        let mut model = Model { end: events.last().map(|event| event.at_ns).unwrap_or_default(), ..Model::default() };
+        let mut sources: Vec<Source> = events.iter().map(|event| event.fact.source()).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        model.sources = sources;
+        let mut links = Links::default();
+        for event in events {
+            model.frame(event);
+        }
+        for event in events {
+            links.add(&mut model, event);
+        }
+        model.settle();
+        model
+    }
+
+    /// Facts that are not about one connection.
+    fn frame(&mut self, event: &Event) {
+        let at = event.at_ns;
+        match &event.fact {
+            Fact::Kernel { hz, .. } => self.hz = *hz,
+            Fact::Canary { worst } => self.canary = *worst,
+            Fact::Node { node, address } => {
+                self.nodes.insert(*address, node.clone());
+            }
+            Fact::Program { name, node, role, port, .. } => {
+                self.programs.push(Program { name: name.clone(), node: node.clone(), role: *role, port: *port });
+            }
+            Fact::ProxySettings { service, ports, timeouts, .. } => self.proxy_settings.push(ProxyListener {
+                service: service.clone(),
+                ports: ports.clone(),
+                timeouts: timeouts.clone(),
+            }),
+            Fact::Sysctl { node, name, value } => {
+                self.sysctls.insert((node.clone(), name.clone()), value.clone());
+            }
+            Fact::ProcessExit { node, process, pid, .. } => {
+                self.exits.push(Exit { at, node: node.clone(), process: process.clone(), pid: *pid });
+            }
+            Fact::ProxyLog(log) => self.proxy_logs.push((at, log.clone())),
+            Fact::ProxySession { client, server, .. } => self.proxy_sessions.push((at, *client, *server)),
+            Fact::Injected { verb, target } => self.injected.push((at, verb.clone(), target.clone())),
+            Fact::SocketTables => self.tables = true,
+            Fact::Gap { from, what } => self.gaps.push(format!("{}: {what}", from.name())),
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self) {
+        let downs: BTreeMap<String, Vec<Moment>> = self
+            .injected
+            .iter()
+            .filter(|(_, verb, _)| verb == "power-off")
+            .fold(BTreeMap::new(), |mut downs, (at, _, node)| {
+                downs.entry(node.clone()).or_insert_with(Vec::new).push(*at);
+                downs
+            });
+        for connection in &mut self.connections {
+            let began = connection.began;
+            for endpoint in &mut connection.endpoints {
+                let down =
+                    downs.get(&endpoint.node).and_then(|downs| downs.iter().find(|down| **down > began)).copied();
+                if let Some(down) = down {
+                    endpoint.forget_after(down);
+                }
+            }
+        }
+        let programs = std::mem::take(&mut self.programs);
+        for connection in &mut self.connections {
+            for (index, endpoint) in connection.endpoints.iter_mut().enumerate() {
+                endpoint.belong(&programs, index == 0);
+            }
+        }
+        self.programs = programs;
+    }
+
+    /// A node's sysctl as a number.
+    #[must_use]
+    pub fn sysctl(&self, node: &str, name: &str) -> Option<u64> {
+        self.sysctls.get(&(node.to_string(), name.to_string()))?.parse().ok()
+    }
+
+    /// Whether there is any fact of this kind of source.
+    #[must_use]
+    pub fn has(&self, source: Source) -> bool {
+        self.sources.contains(&source)
+    }
+}
+
+impl Endpoint {
+    /// An endpoint of which nothing is known yet.
+    #[must_use]
+    pub fn new(node: String, pair: Pair) -> Endpoint {
+        Endpoint {
+            node,
+            program: None,
+            role: None,
+            number: None,
+            pair,
+            states: Vec::new(),
+            errors: Vec::new(),
+            resets_sent: Vec::new(),
+            resets_received: Vec::new(),
+            retransmits: Vec::new(),
+            options: None,
+            reports: Vec::new(),
+            standing: None,
+            sent: Vec::new(),
+            delivered: Vec::new(),
+            host_down: None,
+        }
+    }
+
+    /// What a dead host's kernel says while it is taken apart is no evidence.
+    fn forget_after(&mut self, down: Moment) {
+        let stood = !self.states.iter().any(|change| change.at <= down && change.new == TcpState::Close);
+        self.states.retain(|change| change.at <= down);
+        self.errors.retain(|(at, _)| *at <= down);
+        self.reports.retain(|(at, _)| *at <= down);
+        self.resets_received.retain(|at| *at <= down);
+        self.retransmits.retain(|at| *at <= down);
+        // What the *new* kernel of a rebooted host sends (a RST for a connection it does not know) is evidence.
+        self.resets_sent.retain(|(at, state, _)| *at <= down || state.is_none());
+        self.host_down = stood.then_some(down);
+    }
+
+    /// Whose socket it is: as its options say, or its reports, or by node and port.
+    fn belong(&mut self, programs: &[Program], opener: bool) {
+        let here = programs.iter().filter(|program| program.node == self.node);
+        let fits = |program: &&Program| {
+            if opener {
+                matches!(program.role, Role::Client | Role::Proxy)
+            } else {
+                matches!(program.role, Role::Server | Role::Proxy)
+                    && (program.role == Role::Proxy || program.port.is_none_or(|port| port == self.pair.local.port()))
+            }
+        };
+        let by_place = || {
+            let mut fitting = here.clone().filter(fits);
+            let only = fitting.next();
+            if fitting.next().is_some() { None } else { only.map(|program| program.name.clone()) }
+        };
+        self.program =
+            self.options.as_ref().map(|options| options.process.clone()).or(self.program.take()).or_else(by_place);
+        self.role = programs.iter().find(|p| Some(&p.name) == self.program.as_ref()).map(|program| program.role);
+    }
+
+    /// Its keepalive settings, when they are known and on.
+    #[must_use]
+    pub fn keepalive(&self) -> Option<Keepalive> {
+        self.options.as_ref().and_then(|options| options.keepalive)
+    }
+}

@@ -1,0 +1,118 @@
+//! What a verdict says.
+
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::Source;
+
+/// The verdict's name when several mechanisms are possible.
+pub const AMBIGUOUS: &str = "ambiguous";
+/// The verdict's name when no mechanism is known.
+pub const UNKNOWN: &str = "unknown";
+
+/// All verdicts of one case.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verdicts {
+    /// One for each connection, in the order of sessions.
+    pub connections: Vec<Verdict>,
+    /// Health checks, counted.
+    pub checks: Vec<Checks>,
+    /// What was not seen; with any of these the case is inconclusive.
+    pub gaps: Vec<String>,
+}
+
+/// Which mechanism closed a connection, who, when, and how it showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// `orders client->lb`.
+    pub name: String,
+    /// The session that it is a leg of; legs with one number belong together.
+    pub session: Option<u32>,
+    /// The node that opened it.
+    pub from: String,
+    /// The node that accepted it.
+    pub to: String,
+    /// The mechanism's name, `open`, `half-open`, `ambiguous` or `unknown`.
+    pub mechanism: String,
+    /// The node at which it acted.
+    pub closed_by: Option<String>,
+    /// What that node put on the wire: `fin`, `rst` or `none`.
+    pub signal: Option<String>,
+    /// Two kinds of source each exclude everything else.
+    pub firm: bool,
+    /// When the connection was closed, seconds of the case's clock.
+    pub at_s: Option<f64>,
+    /// When the mechanism struck, if that was earlier: a proxy may keep one leg a while after its timer fired.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub struck_s: Option<f64>,
+    /// What its timer was counted from.
+    pub since: Option<Since>,
+    /// From there to when it struck, seconds.
+    pub elapsed_s: Option<f64>,
+    /// When it should have struck by the settings in force, seconds from the same moment.
+    pub nominal_s: Option<f64>,
+    /// Elapsed minus nominal.
+    pub lateness_s: Option<f64>,
+    /// The elapsed time that the mechanism allows.
+    pub window_s: Option<[f64; 2]>,
+    /// The timers that would have fired next, on the same scale.
+    pub next: Vec<Next>,
+    /// Which kinds of source speak for it.
+    pub sources: Vec<Source>,
+    /// How each endpoint ended.
+    pub endpoints: Vec<EndpointVerdict>,
+    /// The connection whose end this one passes on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub because: Option<String>,
+    /// The termination state that the proxy logged for the session.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub log: Option<String>,
+    /// One line per fact.
+    pub proof: Vec<String>,
+    /// Why it is not firm; empty when it is.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub doubts: Vec<String>,
+}
+
+/// What a timer is counted from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Since {
+    /// As people say it: `last payload from client`.
+    pub what: String,
+    /// Seconds of the case's clock.
+    pub at_s: f64,
+}
+
+/// A runner-up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Next {
+    /// Its name.
+    pub mechanism: String,
+    /// When it would have struck, on the scale of the verdict's `nominal_s`.
+    pub nominal_s: f64,
+}
+
+/// How one endpoint ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndpointVerdict {
+    /// Its node.
+    pub node: String,
+    /// The mechanism.
+    pub mechanism: String,
+    /// What its application saw: `closed`, `eof`, `reset`, an errno, `nothing`.
+    pub saw: String,
+    /// When.
+    pub at_s: Option<f64>,
+    /// As for the connection.
+    pub firm: bool,
+}
+
+/// A proxy's health checks of one server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Checks {
+    /// `lb->s1`.
+    pub name: String,
+    /// How many.
+    pub count: u32,
+    /// How many were not accepted.
+    pub failed: u32,
+}

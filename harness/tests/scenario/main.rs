@@ -1,0 +1,7 @@
+//! Scenario files: what a good one becomes, and what a bad one gets.
+
+mod cases;
+mod errors;
+mod files;
+mod properties;
+mod words;

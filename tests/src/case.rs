@@ -1,0 +1,81 @@
+//! One case of a scenario: run, and compared with its snapshot.
+
+use std::path::{Path, PathBuf};
+
+use whyclosed::report::results::{CaseResult, Outcome};
+
+use crate::found::Found;
+use crate::program::{Run, run};
+use crate::record::Record;
+use crate::{Result, ensure};
+
+/// Runs a case: its expectations hold, and its verdicts are those of its snapshot.
+///
+/// `file` is the scenario's path below `scenarios`, `case` the case's name.
+///
+/// # Errors
+/// When an expectation does not hold; with what the program printed.
+///
+/// # Panics
+/// When the verdicts differ from the snapshot.
+pub fn holds(program: &str, file: &str, case: &str) -> Result {
+    let run = play(program, file, case)?.expect_code(0)?;
+    let found = run.found()?;
+    let result = only(&run, &found)?;
+    compare(result, |name| insta::assert_yaml_snapshot!(name, Record::from(result)));
+    Ok(())
+}
+
+/// Runs a case whose expectations must not hold: the program says where, in the words of its snapshot.
+///
+/// # Errors
+/// When they hold after all.
+///
+/// # Panics
+/// When the program says something else than the snapshot.
+pub fn is_refused(program: &str, file: &str, case: &str) -> Result {
+    let run = play(program, file, case)?.expect_code(1)?;
+    let found = run.found()?;
+    let result = only(&run, &found)?;
+    ensure!(result.outcome == Outcome::Fail, "the outcome of {case} is {:?}", result.outcome);
+    let mut settings = insta::Settings::clone_current();
+    // Ports are of the slice that happened to be free.
+    settings.add_filter(r":(3[2-9]|[4-6]\d)\d{3}\b", ":EPHEMERAL");
+    settings.bind(|| compare(result, |name| insta::assert_yaml_snapshot!(name, result.messages)));
+    Ok(())
+}
+
+fn play(program: &str, file: &str, case: &str) -> Result<Run> {
+    let path = scenarios().join(file).display().to_string();
+    run(program, [path.as_str(), "--filter", case, "--jobs", "1"])
+}
+
+/// The folder of the scenarios.
+#[must_use]
+pub fn scenarios() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
+}
+
+/// The folder of the snapshots of cases.
+#[must_use]
+pub fn snapshots() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots")
+}
+
+fn only<'a>(run: &Run, found: &'a Found) -> Result<&'a CaseResult> {
+    match found.results.cases.as_slice() {
+        [case] => Ok(case),
+        cases => Err(run.failure(&format!("{} cases were run instead of one", cases.len()))),
+    }
+}
+
+/// The snapshot is where the case's folder is: `snapshots/seed/idle/length=short.snap`.
+fn compare(case: &CaseResult, assert: impl FnOnce(&str)) {
+    let path = snapshots().join(&case.folder);
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(path.parent().unwrap_or(&path));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| assert(&name));
+}

@@ -1,0 +1,62 @@
+//! What the tests share.
+//!
+//! ```text
+//! generate.rs   scenarios → the source of their tests (for the build script)
+//! program.rs    running the program under test
+//! case.rs       one case of a scenario: run, and compared with its snapshot
+//! record.rs     what a snapshot holds
+//! found.rs      results and evidence of a run, read back
+//! machine.rs    what a run could leave behind, and what it must not touch
+//! ```
+
+pub mod case;
+pub mod found;
+pub mod generate;
+pub mod machine;
+pub mod program;
+pub mod record;
+
+use std::fmt;
+
+/// The outcome of a test.
+pub type Result<T = ()> = std::result::Result<T, Failure>;
+
+/// Why a test failed, as a person reads it: a test that returns it fails without a backtrace.
+pub struct Failure(String);
+
+impl Failure {
+    /// A failure with its reason.
+    pub fn new(reason: impl Into<String>) -> Failure {
+        Failure(reason.into())
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure(error.to_string())
+    }
+}
+
+/// Fails with this text when the condition does not hold.
+#[macro_export]
+macro_rules! ensure {
+    ($condition:expr, $($text:tt)+) => {
+        if !$condition {
+            return Err($crate::Failure::new(format!($($text)+)));
+        }
+    };
+}
+
+/// The path of the program under test, which cargo builds beside every test that asks for it.
+#[macro_export]
+macro_rules! under_test {
+    () => {
+        env!("CARGO_BIN_EXE_whyclosed-under-test")
+    };
+}

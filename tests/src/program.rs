@@ -1,0 +1,101 @@
+//! Running the program under test.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::found::{self, Found};
+use crate::{Failure, Result};
+
+/// One run: where its results go, and how it ended.
+#[derive(Debug)]
+pub struct Run {
+    folder: tempfile::TempDir,
+    /// The exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// Everything that it printed.
+    pub printed: String,
+}
+
+/// Runs `program run ARGUMENTS… --out FOLDER` to its end.
+///
+/// # Errors
+/// Without root, in one line; and when the program cannot be started.
+pub fn run<A: AsRef<std::ffi::OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) -> Result<Run> {
+    need_root()?;
+    let folder = tempfile::tempdir()?;
+    let output = Command::new(program).arg("run").args(arguments).arg("--out").arg(folder.path()).output()?;
+    let printed = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Ok(Run { folder, code: output.status.code(), printed })
+}
+
+/// Runs the cases of a scenario that is given as text.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_text(program: &str, scenario: &str, arguments: &[&str]) -> Result<Run> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("scenario.yaml");
+    std::fs::write(&file, scenario)?;
+    let path = file.display().to_string();
+    run(program, [path.as_str()].iter().chain(arguments))
+}
+
+/// Starts `program run FILE --out OUT` without waiting for it, as the leader of a process group of its own.
+///
+/// # Errors
+/// Without root, in one line; and when the program cannot be started.
+pub fn start(program: &str, file: &Path, out: &Path) -> Result<Child> {
+    use std::os::unix::process::CommandExt;
+    need_root()?;
+    let mut command = Command::new(program);
+    command.arg("run").arg(file).arg("--out").arg(out).process_group(0);
+    Ok(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
+}
+
+/// A file of `tests/fixtures`.
+#[must_use]
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+/// Real clocks need real network namespaces.
+///
+/// # Errors
+/// Without root.
+pub fn need_root() -> Result {
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "this test makes network namespaces and reads the kernel's trace: run it as root (`make test` does)",
+    ))
+}
+
+impl Run {
+    /// Results and evidence.
+    ///
+    /// # Errors
+    /// When the program wrote none.
+    pub fn found(&self) -> Result<Found> {
+        found::read(self.folder.path()).map_err(|error| self.failure(&error.to_string()))
+    }
+
+    /// The run, if it ended with this exit code.
+    ///
+    /// # Errors
+    /// If it did not: with all that it printed, and its evidence kept.
+    pub fn expect_code(self, code: u8) -> Result<Run> {
+        if self.code == Some(i32::from(code)) {
+            return Ok(self);
+        }
+        let ended = self.code.map_or("was ended by a signal".into(), |code| format!("ended with exit code {code}"));
+        let failure = self.failure(&format!("the program {ended}, expected {code}"));
+        Err(Failure::new(format!("{failure:?}evidence kept in {}", self.folder.keep().display())))
+    }
+
+    /// A failure that shows what the program printed.
+    #[must_use]
+    pub fn failure(&self, reason: &str) -> Failure {
+        Failure::new(format!("{reason}\n{}", self.printed))
+    }
+}

@@ -1,0 +1,87 @@
+//! What a snapshot holds of a case: everything that the verdicts say, and nothing of when the case was run or how late it was.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use whyclosed::report::results::CaseResult;
+use whyclosed::verdict::{Checks, Verdict};
+
+/// A case.
+#[derive(Debug, Serialize)]
+pub struct Record<'a> {
+    connections: BTreeMap<&'a str, Connection<'a>>,
+    /// How many health checks there were depends on the moment; that there were some, and that some failed, does not.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    checks: BTreeMap<&'a str, &'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Connection<'a> {
+    mechanism: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<&'a str>,
+    firm: bool,
+    /// The nominal time while the observation lies in the window, the observed time when it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    next: Vec<&'a str>,
+    endpoints: BTreeMap<&'a str, Endpoint<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Endpoint<'a> {
+    mechanism: &'a str,
+    saw: &'a str,
+}
+
+impl<'a> From<&'a CaseResult> for Record<'a> {
+    fn from(case: &'a CaseResult) -> Record<'a> {
+        Record {
+            connections: case.connections.iter().map(|verdict| (verdict.name.as_str(), verdict.into())).collect(),
+            checks: case.checks.iter().map(|checks| (checks.name.as_str(), outcome(checks))).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Verdict> for Connection<'a> {
+    fn from(verdict: &'a Verdict) -> Connection<'a> {
+        let endpoints = verdict.endpoints.iter().map(|end| {
+            let endpoint = Endpoint { mechanism: &end.mechanism, saw: &end.saw };
+            (end.node.as_str(), endpoint)
+        });
+        Connection {
+            mechanism: &verdict.mechanism,
+            closed_by: verdict.closed_by.as_deref(),
+            signal: verdict.signal.as_deref(),
+            firm: verdict.firm,
+            seconds: seconds(verdict),
+            since: verdict.since.as_ref().map(|since| since.what.as_str()),
+            log: verdict.log.as_deref(),
+            because: verdict.because.as_deref(),
+            next: verdict.next.iter().map(|next| next.mechanism.as_str()).collect(),
+            endpoints: endpoints.collect(),
+        }
+    }
+}
+
+fn seconds(verdict: &Verdict) -> Option<f64> {
+    let (elapsed, nominal, [from, to]) = (verdict.elapsed_s?, verdict.nominal_s?, verdict.window_s?);
+    Some(if (from..=to).contains(&elapsed) { nominal } else { elapsed })
+}
+
+fn outcome(checks: &Checks) -> &'static str {
+    match checks.failed {
+        0 => "ok",
+        failed if failed == checks.count => "failed",
+        _ => "some failed",
+    }
+}

@@ -1,0 +1,170 @@
+//! Nothing is left behind, however a run ends, and the host's own network is never touched.
+//!
+//! These tests look at the whole machine, so they run one after the other, in a program of their own.
+
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use whyclosed_tests::machine::{Standing, as_before, host_network, tracefs_instances};
+use whyclosed_tests::program::{fixture, need_root, start};
+use whyclosed_tests::{Failure, Result, ensure, under_test};
+
+const PROGRAM: &str = under_test!();
+/// Runs that are killed at a random moment.
+const KILLS: u32 = 20;
+/// From before anything is built to long after everything runs.
+const MOMENTS: std::ops::Range<Duration> = Duration::ZERO..Duration::from_millis(2500);
+/// What a killed run leaves to the kernel is done by then.
+const LIMIT: Duration = Duration::from_secs(20);
+/// Set it to have the same moments again.
+const SEED: &str = "WHYCLOSED_SEED";
+
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // A test that failed has left nothing in the lock.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn random() -> Result<StdRng> {
+    let seed = std::env::var(SEED).ok().map(|text| text.parse()).transpose()?.unwrap_or_else(rand::random);
+    println!("{SEED}={seed}");
+    Ok(StdRng::seed_from_u64(seed))
+}
+
+fn run(out: &Path) -> Result<Child> {
+    start(PROGRAM, &fixture("daemons.yaml"), out)
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(child.id().cast_signed())
+}
+
+fn children(parent: u32) -> Vec<Pid> {
+    let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+    let children = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let pids = children.flat_map(|text| text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>());
+    pids.map(Pid::from_raw).collect()
+}
+
+/// Waits until the daemons of the run have started: they are what is hardest to end.
+fn until_daemons_run(before: &Standing) -> Result {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let new = Standing::look(PROGRAM)?.beyond(before);
+        let runs = |words: &str| new.iter().any(|line| line.starts_with("process") && line.contains(words));
+        if runs("haproxy -D") && runs("sleep 1000") {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "the daemons did not start; there is only\n  {}", new.join("\n  "));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_at_any_moment_leaves_nothing_behind() -> Result {
+    need_root()?;
+    let _alone = alone();
+    let mut random = random()?;
+    let out = tempfile::tempdir()?;
+    let before = Standing::look(PROGRAM)?;
+    for number in 1..=KILLS {
+        let moment = random.random_range(MOMENTS);
+        let mut child = run(out.path())?;
+        std::thread::sleep(moment);
+        kill(pid(&child), Signal::SIGKILL)?;
+        child.wait()?;
+        as_before(PROGRAM, &before, LIMIT)
+            .map_err(|left| Failure::new(format!("kill {number} of {KILLS}, after {moment:?}: {left:?}")))?;
+    }
+    Ok(())
+}
+
+/// Ends a run while its daemons run, and looks at what is left; `code` is the exit code that it then has, `None` after a signal.
+fn ended_by(end: impl Fn(Pid) -> nix::Result<()>, code: Option<i32>) -> Result {
+    need_root()?;
+    let _alone = alone();
+    let out = tempfile::tempdir()?;
+    let before = Standing::look(PROGRAM)?;
+    let mut child = run(out.path())?;
+    until_daemons_run(&before)?;
+    end(pid(&child))?;
+    let ended = child.wait()?.code();
+    ensure!(ended == code, "the run ended with {ended:?}, not {code:?}");
+    as_before(PROGRAM, &before, LIMIT)
+}
+
+#[test]
+fn a_run_that_is_killed_while_its_daemons_run_leaves_nothing_behind() -> Result {
+    ended_by(|run| kill(run, Signal::SIGKILL), None)
+}
+
+#[test]
+fn a_run_that_is_killed_with_its_process_group_leaves_nothing_behind() -> Result {
+    ended_by(|run| killpg(run, Signal::SIGKILL), None)
+}
+
+#[test]
+fn a_run_that_is_interrupted_leaves_nothing_behind() -> Result {
+    ended_by(|run| kill(run, Signal::SIGINT), Some(3))
+}
+
+#[test]
+fn a_run_that_ends_in_order_leaves_nothing_behind() -> Result {
+    need_root()?;
+    let _alone = alone();
+    let out = tempfile::tempdir()?;
+    let before = Standing::look(PROGRAM)?;
+    let code = run(out.path())?.wait()?.code();
+    ensure!(code == Some(0), "the run ended with {code:?}");
+    as_before(PROGRAM, &before, LIMIT)
+}
+
+#[test]
+fn clean_removes_what_a_run_left_that_was_killed_with_its_guard() -> Result {
+    need_root()?;
+    let _alone = alone();
+    let out = tempfile::tempdir()?;
+    let before = Standing::look(PROGRAM)?;
+    let mut child = run(out.path())?;
+    until_daemons_run(&before)?;
+    let instance = format!("whyclosed-{}-", child.id());
+    // Stopped processes start nothing between the look and the kill.
+    kill(pid(&child), Signal::SIGSTOP)?;
+    for process in children(child.id()).into_iter().chain([pid(&child)]) {
+        kill(process, Signal::SIGKILL)?;
+    }
+    child.wait()?;
+    let left = tracefs_instances()?.iter().any(|name| name.starts_with(&instance));
+    ensure!(left, "{instance}… is gone: nobody was left to remove it");
+    let cleaned = Command::new(PROGRAM).arg("clean").output()?;
+    let said = String::from_utf8_lossy(&cleaned.stdout).into_owned();
+    ensure!(said.contains(&instance), "`clean` says: {said}");
+    as_before(PROGRAM, &before, LIMIT)
+}
+
+#[test]
+fn the_hosts_own_network_is_the_same_before_during_and_after_a_run() -> Result {
+    need_root()?;
+    let _alone = alone();
+    let out = tempfile::tempdir()?;
+    let standing = Standing::look(PROGRAM)?;
+    let before = host_network()?;
+    let mut child = run(out.path())?;
+    until_daemons_run(&standing)?;
+    same(&before, &host_network()?, "during")?;
+    child.wait()?;
+    same(&before, &host_network()?, "after")
+}
+
+fn same(before: &str, now: &str, when: &str) -> Result {
+    let differs = before.lines().zip(now.lines()).find(|(before, now)| before != now);
+    let line = differs.map_or("its length".into(), |(before, now)| format!("`{before}` became `{now}`"));
+    ensure!(before == now, "{when} the run the host's network is another: {line}");
+    Ok(())
+}

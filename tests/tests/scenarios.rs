@@ -1,0 +1,3 @@
+//! Every case of every scenario.
+
+include!(concat!(env!("OUT_DIR"), "/scenarios.rs"));
