@@ -9,8 +9,9 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
-use super::{KeepaliveSetting, Manners, What, errno, say};
-use crate::evidence::{Pair, Report};
+use super::{KeepaliveSetting, Manners, What, errno, say, say_of};
+use crate::clock;
+use crate::evidence::{Pair, Report, Span};
 
 /// A slow reader reads ten times a second.
 const READS_PER_SECOND: u64 = 10;
@@ -56,8 +57,13 @@ pub async fn play(stream: TcpStream, number: u32, echo: bool, manners: Manners, 
     let why = player.until_end(orders, reader).await;
     // Both halves hold the socket: `close(2)` happens when the second goes, without the FIN that `OwnedWriteHalf` would send
     // first (a reset must be a reset). The reader has gone already.
+    let began_ns = clock::monotonic_ns();
     player.writer.forget();
-    say(number, pair, Report::Closed { why: why.into() });
+    // Read once, behind the close: the process may be preempted between any two of these lines, and only what the clock said
+    // before and after tells where the kernel's part lies.
+    let closed_ns = clock::monotonic_ns();
+    let took = Some(Span(closed_ns - began_ns));
+    say_of(closed_ns, number, pair, Report::Closed { why: why.into(), took });
 }
 
 /// One connection and what is still to be written to it.

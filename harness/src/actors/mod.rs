@@ -145,8 +145,13 @@ pub fn act(part: &str) -> std::io::Result<()> {
 }
 
 fn say(connection: u32, pair: Option<Pair>, report: Report) {
+    say_of(clock::monotonic_ns(), connection, pair, report);
+}
+
+/// Says what was true at a moment of CLOCK_MONOTONIC.
+fn say_of(at_ns: i64, connection: u32, pair: Option<Pair>, report: Report) {
     use std::io::Write;
-    let said = Said { at_ns: clock::monotonic_ns(), connection, pair, report };
+    let said = Said { at_ns, connection, pair, report };
     let mut out = std::io::stdout().lock();
     // Nobody listens any more when the harness has gone; the PID namespace ends with it.
     let _ = serde_json::to_writer(&mut out, &said).map_err(std::io::Error::from).and_then(|()| out.write_all(b"\n"));

@@ -4,7 +4,7 @@ use std::net::SocketAddrV4;
 
 use serde::{Deserialize, Serialize};
 
-use super::Pair;
+use super::{Pair, Span};
 
 /// `SO_KEEPALIVE` with its three numbers (tcp(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,9 +111,12 @@ pub enum Report {
         /// The error's name, as errno(3) has it.
         errno: String,
     },
-    /// It closed the socket.
+    /// It closed the socket; the report is of the moment at which close(2) had returned.
     Closed {
         /// Why: `order` (the timeline said so) or `eof` or `error`.
         why: String,
+        /// How long before the report it had begun to: whatever the kernel did for this close, it did since then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        took: Option<Span>,
     },
 }

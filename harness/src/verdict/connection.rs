@@ -241,23 +241,20 @@ fn saw(scene: &Scene<'_>) -> &'static str {
         Way::SentRst => "aborted",
         Way::GotFin => "eof",
         Way::GotRst => "reset",
-        Way::Died => {
-            let errno =
-                scene.me().errors.iter().find(|(at, _)| scene::close(*at, end.at)).map(|(_, errno)| errno.as_str());
-            match errno {
-                Some("EHOSTUNREACH") => "EHOSTUNREACH",
-                Some("ENETUNREACH") => "ENETUNREACH",
-                _ => "ETIMEDOUT",
-            }
-        }
+        Way::Died => match scene.fatal_error() {
+            Some((_, "EHOSTUNREACH")) => "EHOSTUNREACH",
+            Some((_, "ENETUNREACH")) => "ENETUNREACH",
+            _ => "ETIMEDOUT",
+        },
     }
 }
 
 /// What an endpoint put on the wire to end its connection.
 fn signal(scene: &Scene<'_>, at: Moment) -> &'static str {
     let mut ends = scene.me().sent.iter().filter(|seen| seen.at.after(scene::INSTANT) >= at);
-    // A FIN may be held back behind data; a kernel that gave up sends its RST at once or never.
-    let held_back = scene.end().is_some_and(|end| end.way == Way::SentFin);
+    // A FIN may be held back behind data, and a process preempted between the end of its socket and the RST for it; a kernel
+    // that gave up sends its RST at once or never.
+    let held_back = scene.end().is_some_and(|end| end.way.by_process());
     let belongs = |at_wire: Moment| held_back || scene::close(at_wire, at);
     match ends.find(|seen| (seen.flags.fin() || seen.flags.rst()) && belongs(seen.at)) {
         Some(seen) if seen.flags.rst() => "rst",

@@ -7,6 +7,10 @@ use crate::evidence::{Context, Moment, ProxyLog, ProxyTimeouts, Report, Role, So
 /// Facts of one instant are this close together: a kernel's state change, its segment on the wire, a program's report of it.
 pub const INSTANT: Span = Span::millis(5);
 
+/// How far two sources' times of one moment can be apart, all being times of CLOCK_MONOTONIC: the trace prints whole
+/// microseconds, rounded, and the capture's stamps are of CLOCK_REALTIME and brought over ([`netns::CaptureEnd`]).
+pub const READING: Span = Span(100_000);
+
 /// How an endpoint's connection first ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -128,7 +132,8 @@ impl<'a> Scene<'a> {
         let way = match change.new {
             TcpState::FinWait1 => Way::SentFin,
             TcpState::CloseWait => Way::GotFin,
-            _ if me.resets_received.iter().any(|at| close(*at, change.at)) => Way::GotRst,
+            // tcp_reset() takes the RST, and then ends the socket; no socket outlives one that it took.
+            _ if me.resets_received.iter().any(|at| *at <= change.at) => Way::GotRst,
             _ if matches!(change.context, Context::Process { .. }) => Way::SentRst,
             _ => Way::Died,
         };
@@ -154,8 +159,10 @@ impl<'a> Scene<'a> {
             (sent, got) => sent.or(got),
         };
         // A kernel may give up in silence, or hold a FIN back behind data: what passes later does not tell how it ended.
+        // Its own FIN is that of its own close however late it passes: the kernel changes the state first, and then sends it.
         let silent = self.kernel_end().filter(|end| matches!(end.way, Way::Died | Way::SentFin));
-        first.filter(|first| silent.is_none_or(|end| first.at <= end.at.after(INSTANT)))
+        let own_fin = |first: &Ending, end: Ending| first.way == Way::SentFin && end.way == Way::SentFin;
+        first.filter(|first| silent.is_none_or(|end| own_fin(first, end) || first.at <= end.at.after(INSTANT)))
     }
 
     /// What the program itself reports, if it is one that reports.
@@ -166,11 +173,50 @@ impl<'a> Scene<'a> {
                 Report::Eof => Way::GotFin,
                 Report::Error { errno } if matches!(errno.as_str(), "ECONNRESET" | "EPIPE") => Way::GotRst,
                 Report::Error { .. } => Way::Died,
-                Report::Closed { .. } => Way::SentFin,
+                Report::Closed { took, .. } => {
+                    let began = Moment(at.0 - took.unwrap_or_default().0);
+                    return Some(Ending { at: began, way: Way::SentFin, source: Source::Log });
+                }
                 _ => return None,
             };
             Some(Ending { at: *at, way, source: Source::Log })
         })
+    }
+
+    /// Whether the program says that it closed the connection, and this end can be the work of that close(2).
+    ///
+    /// The kernel changes the socket's state while the program is in the system call, so that the change lies between its
+    /// beginning and its return, however long the program was preempted meanwhile. The FIN can pass later: it waits behind data.
+    #[must_use]
+    pub fn closed_by_program(&self, end: &Ending) -> bool {
+        self.me().reports.iter().any(|(returned, report)| {
+            let Report::Closed { took, .. } = report else { return false };
+            // A report that does not tell when the close began is taken for one of the same instant.
+            let began = Moment(returned.0 - took.unwrap_or(INSTANT).0);
+            let begun = began <= end.at.after(READING);
+            begun && (end.source == Source::Wire || end.at <= returned.after(READING))
+        })
+    }
+
+    /// The RST that this socket made when it was aborted or given up: its moment and the kernel's reason, if that is told.
+    ///
+    /// A timer makes it and then ends the socket (`tcp_keepalive_timer`); in a process's time the socket is ended first
+    /// (`__tcp_close`, `tcp_disconnect`), and the process may be preempted before the RST.
+    #[must_use]
+    pub fn reset_made(&self) -> Option<(Moment, Option<&'a str>)> {
+        let end = self.kernel_end().filter(|end| matches!(end.way, Way::SentRst | Way::Died))?;
+        let made = self.me().resets_sent.iter().filter(|(_, state, _)| state.is_some());
+        let (at, _, reason) = belonging(made, |(at, ..)| *at, end.at)?;
+        Some((*at, reason.as_deref()))
+    }
+
+    /// The error with which the kernel gave the connection up. It is reported after the socket's end (`tcp_done_with_error`),
+    /// before Linux 6.11 ahead of it (`tcp_write_err`).
+    #[must_use]
+    pub fn fatal_error(&self) -> Option<(Moment, &'a str)> {
+        let end = self.kernel_end().filter(|end| end.way == Way::Died)?;
+        let (at, errno) = belonging(self.me().errors.iter(), |(at, _)| *at, end.at)?;
+        Some((*at, errno))
     }
 
     /// Whether this endpoint's program reports what becomes of its connections (the harness's own do).
@@ -351,6 +397,16 @@ pub struct Payload {
 #[must_use]
 pub fn close(a: Moment, b: Moment) -> bool {
     (a.0 - b.0).abs() <= INSTANT.0
+}
+
+/// Of what the kernel did to a socket, all by one clock, what belongs to the socket's end: an ended one does it once at most,
+/// so it is the first that comes behind the end, else the last before it.
+fn belonging<'a, T>(
+    facts: impl DoubleEndedIterator<Item = &'a T> + Clone,
+    at: fn(&T) -> Moment,
+    end: Moment,
+) -> Option<&'a T> {
+    facts.clone().find(|fact| at(fact) >= end).or_else(|| facts.rev().next())
 }
 
 /// When the last segment passed that carried payload for the first time.

@@ -3,7 +3,7 @@
 use crate::evidence::Source;
 
 use super::super::decide::Judgement;
-use super::super::scene::{Scene, Way, close};
+use super::super::scene::{Scene, Way};
 use super::patterns::{ends_by, must_show};
 use super::{Entry, Scope};
 
@@ -32,17 +32,12 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     let mut judgement = Judgement::default();
     ends_by(&mut judgement, scene, &[Way::SentRst]);
     super::app_close::alive(&mut judgement, scene);
-    if let Some(end) = scene.end() {
-        for (at, state, reason) in &scene.me().resets_sent {
-            let (Some(_), Some(reason)) = (state, reason) else { continue };
-            if close(*at, end.at) {
-                let text = format!("the kernel's reason for the RST is {reason}");
-                if REASONS.contains(&reason.as_str()) {
-                    judgement.support(Source::Kernel, text);
-                } else {
-                    judgement.exclude(Source::Kernel, text);
-                }
-            }
+    if let Some((_, Some(reason))) = scene.reset_made() {
+        let text = format!("the kernel's reason for the RST is {reason}");
+        if REASONS.contains(&reason) {
+            judgement.support(Source::Kernel, text);
+        } else {
+            judgement.exclude(Source::Kernel, text);
         }
     }
     must_show(&mut judgement, scene);

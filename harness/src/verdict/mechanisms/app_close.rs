@@ -1,9 +1,9 @@
 //! An application's own orderly close.
 
-use crate::evidence::{Report, Source};
+use crate::evidence::Source;
 
 use super::super::decide::Judgement;
-use super::super::scene::{Scene, Way, close};
+use super::super::scene::{Scene, Way};
 use super::patterns::{ends_by, must_show};
 use super::{Entry, Scope};
 
@@ -40,13 +40,9 @@ pub(super) fn alive(judgement: &mut Judgement, scene: &Scene<'_>) {
     } else if scene.model.has(Source::Kernel) && !scene.me().states.is_empty() {
         judgement.support(Source::Kernel, "its process lived on");
     }
-    if scene.reports() {
-        let closed = scene.me().reports.iter().any(|(at, report)| matches!(report, Report::Closed { .. }) && close(*at, end.at));
-        let text = if closed { "the program says that it closed the connection" } else { "the program does not say that it closed the connection" };
-        if closed {
-            judgement.support(Source::Log, text);
-        } else {
-            judgement.exclude(Source::Log, text);
-        }
+    if scene.closed_by_program(&end) {
+        judgement.support(Source::Log, "the program says that it closed the connection");
+    } else if scene.reports() {
+        judgement.exclude(Source::Log, "the program does not say that it closed the connection");
     }
 }

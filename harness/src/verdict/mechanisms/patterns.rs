@@ -70,16 +70,12 @@ pub fn kernel_gave_up(judgement: &mut Judgement, scene: &Scene<'_>, errnos: &[&s
             judgement.exclude(ending.source, text);
         }
     }
-    if let Some(ending) = scene.kernel_end() {
-        let errors: Vec<_> =
-            scene.me().errors.iter().filter(|(at, _)| super::super::scene::close(*at, ending.at)).collect();
-        for (at, errno) in errors {
-            let text = format!("the socket's error is {errno} at {at}");
-            if errnos.contains(&errno.as_str()) {
-                judgement.support(Source::Kernel, text);
-            } else {
-                judgement.exclude(Source::Kernel, text);
-            }
+    if let Some((at, errno)) = scene.fatal_error() {
+        let text = format!("the socket's error is {errno} at {at}");
+        if errnos.contains(&errno) {
+            judgement.support(Source::Kernel, text);
+        } else {
+            judgement.exclude(Source::Kernel, text);
         }
     }
     established(judgement, scene);

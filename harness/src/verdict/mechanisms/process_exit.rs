@@ -1,6 +1,6 @@
 //! A process that died: its kernel closes its sockets for it.
 
-use crate::evidence::Source;
+use crate::evidence::{Report, Source};
 
 use super::super::decide::Judgement;
 use super::super::scene::{Scene, Way};
@@ -26,7 +26,7 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     ends_by(&mut judgement, scene, &[Way::SentFin, Way::SentRst]);
     if let Some(end) = scene.end().filter(|end| end.way.own()) {
         by_exit(&mut judgement, scene);
-        by_log(&mut judgement, scene, end.at);
+        by_log(&mut judgement, scene);
         if let Some((at, verb, target)) = scene.injected(&["kill", "terminate"], end.at) {
             judgement.support(Source::Timeline, format!("`{verb}: {target}` at {at}"));
         }
@@ -45,10 +45,9 @@ fn by_exit(judgement: &mut Judgement, scene: &Scene<'_>) {
     }
 }
 
-/// Who still speaks is not dead.
-fn by_log(judgement: &mut Judgement, scene: &Scene<'_>, at: crate::evidence::Moment) {
-    use crate::evidence::Report;
-    let spoke = scene.me().reports.iter().find(|(when, report)| *when >= at && matches!(report, Report::Closed { .. }));
+/// Who still speaks is not dead: a program that says that it has closed the socket left none to its kernel.
+fn by_log(judgement: &mut Judgement, scene: &Scene<'_>) {
+    let spoke = scene.me().reports.iter().find(|(_, report)| matches!(report, Report::Closed { .. }));
     if let Some((when, _)) = spoke {
         judgement.exclude(Source::Log, format!("the program itself says, at {when}, that it closed the connection"));
     } else if scene.reports() {

@@ -6,7 +6,7 @@ use crate::evidence::{Moment, Source, Span};
 use crate::wheel::{self, Phase, Window};
 
 use super::super::decide::{Due, Judgement};
-use super::super::scene::{INSTANT, Scene, close};
+use super::super::scene::{INSTANT, Scene};
 use super::patterns::{kernel_gave_up, no_end_on_wire, s};
 use super::{Entry, Scope};
 
@@ -50,16 +50,17 @@ fn judge(scene: &Scene<'_>) -> Judgement {
 
 /// The keepalive timer, and only it, ends a connection with a RST of this reason.
 pub(super) fn by_reset(judgement: &mut Judgement, scene: &Scene<'_>) {
-    let Some(end) = scene.kernel_end() else { return };
-    let reset = scene.me().resets_sent.iter().find(|(at, state, _)| state.is_some() && close(*at, end.at));
-    match reset {
-        Some((_, _, Some(reason))) if reason == REASON => {
+    if scene.kernel_end().is_none() {
+        return;
+    }
+    match scene.reset_made() {
+        Some((_, Some(reason))) if reason == REASON => {
             judgement.support(Source::Kernel, format!("the kernel's reason for the RST is {reason}"));
         }
-        Some((_, _, Some(reason))) => {
+        Some((_, Some(reason))) => {
             judgement.exclude(Source::Kernel, format!("the kernel's reason for the RST is {reason}"));
         }
-        Some((_, _, None)) => {}
+        Some((_, None)) => {}
         None => judgement.exclude(Source::Kernel, "the kernel made no RST: this timer always does"),
     }
 }

@@ -54,7 +54,7 @@ fn by_silence(judgement: &mut Judgement, scene: &Scene<'_>) {
         judgement.exclude(Source::Wire, format!("it sent a RST at {}: this timer sends none", ending.at));
     }
     let Some(end) = scene.kernel_end().filter(|end| end.way == Way::Died) else { return };
-    if scene.me().resets_sent.iter().any(|(at, state, _)| state.is_some() && super::super::scene::close(*at, end.at)) {
+    if scene.reset_made().is_some() {
         judgement.exclude(Source::Kernel, "the kernel made a RST: this timer makes none");
     }
     let count = scene.me().retransmits.iter().filter(|at| **at < end.at).count();
