@@ -18,9 +18,11 @@
 pub mod actors;
 pub mod cli;
 pub mod clients;
+mod claim;
 mod clock;
 pub mod evidence;
 pub mod expect;
+pub mod guest;
 pub mod lab;
 pub mod play;
 pub mod report;

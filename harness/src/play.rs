@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use netns::Frame;
+use serde::{Deserialize, Serialize};
 
 use crate::Case;
 use crate::clock;
@@ -43,6 +44,17 @@ pub trait Progress: Send + Sync {
     fn started(&self, case: &str);
     /// A step began: its number from 1, how many there are, its text.
     fn step(&self, case: &str, number: usize, of: usize, text: &str);
+    /// Its clock has moved.
+    fn moment(&self, case: &str, moment: &Moment);
+}
+
+/// Where the clock of a case stands, and what it will come to next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Seconds since its timeline started.
+    pub clock_s: f64,
+    /// The next timer of a connection, readable.
+    pub next: Option<String>,
 }
 
 /// Plays a case.

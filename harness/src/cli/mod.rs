@@ -57,6 +57,15 @@ enum Command {
     /// The owner of a run's tracefs instance
     #[command(hide = true)]
     Guard { name: String },
+    /// Process 1 of a guest kernel
+    #[command(hide = true)]
+    Guest {
+        /// User-Mode Linux adds parameters of its own to the end of the command line (arch/um/kernel/um_arch.c)
+        kernels_own: Vec<String>,
+    },
+    /// A guest kernel's process restricts itself and starts it
+    #[command(hide = true)]
+    Contain(crate::guest::contain::Contained),
 }
 
 /// Does what the command line says.
@@ -75,6 +84,11 @@ pub fn main() -> ExitCode {
         Command::Actor { part } => said(&crate::actors::act(&part)),
         Command::Keeper => said(&crate::lab::keeper::keep()),
         Command::Guard { name } => said(&crate::lab::guard::guard(&name)),
+        Command::Guest { .. } => crate::guest::init::main(),
+        Command::Contain(contained) => {
+            eprintln!("{}", contained.become_it());
+            BROKEN
+        }
     };
     ExitCode::from(code)
 }

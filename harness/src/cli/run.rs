@@ -3,19 +3,22 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{BROKEN, FAILED, PASSED, check};
-use crate::play::Progress;
+use crate::guest::launch::Launcher;
+use crate::guest::processors;
+use crate::play::{Moment, Progress};
 use crate::report::results::{self, CaseResult, Outcome, Results};
 use crate::report::table;
 use crate::run::{Audience, Plan, run};
+use crate::scenario::parse_duration;
 
 /// Cases at a time on the real clock: they wait, they do not compute.
 const JOBS: usize = 16;
 
 /// How long calls that still block may hold up the end of a run.
-const SHUTDOWN_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
 
 /// What is to be run, and how.
 #[derive(Debug, clap::Args)]
@@ -26,18 +29,42 @@ pub struct Arguments {
     /// Run only cases whose name contains this
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
-    /// Which clock
-    #[arg(long, value_name = "CLOCK", default_value = "real", value_parser = ["real"])]
-    clock: String,
-    /// How many cases at a time
-    #[arg(long, short, value_name = "N", default_value_t = JOBS)]
-    jobs: usize,
+    /// Which clock: a guest kernel's, on which hours pass in a second, or this machine's own
+    #[arg(long, value_name = "CLOCK", value_enum, default_value_t = Clock::default())]
+    clock: Clock,
+    /// How many cases at a time [default: 16 on the real clock, one for each processor on the virtual one]
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<usize>,
+    /// The guest kernel, if not the one that `whyclosed kernel` has built
+    #[arg(long, value_name = "FILE")]
+    kernel: Option<PathBuf>,
+    /// How long a guest may compute without its clock moving, wall time
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
+    stall: Duration,
     /// Where results, evidence and captures go
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
     /// Print only what did not pass
     #[arg(long, short)]
     quiet: bool,
+}
+
+/// A clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Clock {
+    Virtual,
+    Real,
+}
+
+impl Default for Clock {
+    /// User-Mode Linux exists for x86-64 Linux.
+    fn default() -> Clock {
+        if cfg!(all(target_os = "linux", target_arch = "x86_64")) { Clock::Virtual } else { Clock::Real }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|refusal| refusal.message)
 }
 
 /// Runs scenarios.
@@ -63,17 +90,30 @@ pub fn main(arguments: &Arguments) -> u8 {
 }
 
 fn attempt(arguments: &Arguments, cases: Vec<crate::Case>) -> Result<u8, Box<dyn std::error::Error>> {
-    if !nix::unistd::geteuid().is_root() {
-        return Err(
-            "the real clock needs root: it makes network namespaces and reads the kernel's trace (try sudo)".into()
-        );
-    }
+    let program = std::env::current_exe()?;
+    let guests = match arguments.clock {
+        Clock::Real if !nix::unistd::geteuid().is_root() => {
+            return Err(
+                "the real clock needs root: it makes network namespaces and reads the kernel's trace (try sudo, or --clock virtual)"
+                    .into(),
+            );
+        }
+        Clock::Real => None,
+        Clock::Virtual => Some(Launcher {
+            kernel: arguments.kernel.clone().map_or_else(kernel, Ok)?,
+            program: program.clone(),
+            out: arguments.out.clone(),
+            stall: arguments.stall,
+        }),
+    };
     let started = Instant::now();
     std::fs::create_dir_all(&arguments.out)
         .map_err(|e| format!("making the folder {} for the results: {e}", arguments.out.display()))?;
     // Results of an earlier run must not pass for this one's, should it be interrupted.
     let _ = std::fs::remove_file(arguments.out.join("results.json"));
-    let plan = Plan { program: std::env::current_exe()?, out: arguments.out.clone(), jobs: arguments.jobs.max(1) };
+    let usual = || if guests.is_some() { processors::usable().len() } else { JOBS };
+    let jobs = arguments.jobs.unwrap_or_else(usual).max(1);
+    let plan = Plan { program, out: arguments.out.clone(), jobs, guests };
     let audience = Arc::new(Terminal::new(cases.len(), arguments.quiet));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let results = runtime.block_on(async {
@@ -94,6 +134,11 @@ fn attempt(arguments: &Arguments, cases: Vec<crate::Case>) -> Result<u8, Box<dyn
     Ok(code)
 }
 
+/// The kernel that `whyclosed kernel` has built.
+fn kernel() -> Result<PathBuf, Box<dyn std::error::Error>> {
+    Err("no kernel".into())
+}
+
 fn code(results: &[CaseResult]) -> u8 {
     let any = |outcome| results.iter().any(|result| result.outcome == outcome);
     if any(Outcome::Error) || any(Outcome::Inconclusive) {
@@ -109,7 +154,8 @@ fn code(results: &[CaseResult]) -> u8 {
 fn rerun(arguments: &Arguments, results: &[CaseResult]) -> String {
     let paths: Vec<_> = arguments.paths.iter().map(|path| path.display().to_string()).collect();
     let bad: Vec<_> = results.iter().filter(|result| result.outcome != Outcome::Pass).map(CaseResult::name).collect();
-    let commands = bad.iter().map(|name| format!("whyclosed run {} --filter '{name}'", paths.join(" ")));
+    let clock = if arguments.clock == Clock::default() { "" } else { " --clock real" };
+    let commands = bad.iter().map(|name| format!("whyclosed run {}{clock} --filter '{name}'", paths.join(" ")));
     commands.collect::<Vec<_>>().join("\n  ")
 }
 
@@ -144,6 +190,10 @@ impl Progress for Terminal {
 
     fn step(&self, case: &str, number: usize, of: usize, text: &str) {
         self.status(&format!("{case}: {number}/{of} {text}"));
+    }
+
+    fn moment(&self, case: &str, moment: &Moment) {
+        self.status(&format!("{case}: {:.1} s", moment.clock_s));
     }
 }
 

@@ -93,6 +93,9 @@ pub struct Site {
     pub keeper: Keeper,
     /// The reader of the kernel's trace.
     pub tracer: Arc<Tracer>,
+    /// A moment of CLOCK_MONOTONIC, nanoseconds, at which the count of the kernel's ticks was a multiple of 2^21; known on the
+    /// virtual clock only.
+    pub wheel_ns: Option<i64>,
 }
 
 /// A started client or service.

@@ -1,12 +1,12 @@
 //! Slices of the ephemeral ports: how two cases on one kernel are told apart.
 //!
 //! Trace events carry ports but no namespace, so cases that run at the same time, in this run or another, must not use the same
-//! ephemeral ports. A slice is claimed by an abstract Unix socket (unix(7)): the kernel lets go of it however its owner ends.
+//! ephemeral ports.
 
 use std::io::ErrorKind;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
+
+use crate::claim::{Claim, claim};
 
 /// First port of the range that is divided; it is Linux's own default range.
 const FIRST: u16 = 32768;
@@ -18,12 +18,15 @@ pub const COUNT: u16 = 55;
 /// The first and the last port of all slices.
 pub const RANGE: (u16, u16) = (FIRST, FIRST + COUNT * SIZE - 1);
 
+/// How often a slice is asked for while all are taken.
+const POLL: Duration = Duration::from_millis(100);
+
 /// A claimed slice; it is free again when dropped.
 #[derive(Debug)]
 pub struct Slice {
     /// Its number.
     pub number: u16,
-    _claim: UnixDatagram,
+    _claim: Claim,
 }
 
 impl Slice {
@@ -32,31 +35,13 @@ impl Slice {
     /// # Errors
     /// When none becomes free within `limit`.
     pub async fn claim(limit: Duration) -> std::io::Result<Slice> {
-        let deadline = tokio::time::Instant::now() + limit;
-        loop {
-            if let Some(slice) = Slice::try_claim()? {
-                return Ok(slice);
-            }
-            if tokio::time::Instant::now() > deadline {
-                let message =
-                    format!("{COUNT} cases already run on this kernel, and none ended within {} s", limit.as_secs());
-                return Err(std::io::Error::new(ErrorKind::TimedOut, message));
-            }
-            // The kernel does not tell when another process lets go of a name.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    fn try_claim() -> std::io::Result<Option<Slice>> {
-        for number in 0..COUNT {
-            let name = SocketAddr::from_abstract_name(format!("whyclosed-ports-{number}"))?;
-            match UnixDatagram::bind_addr(&name) {
-                Ok(claim) => return Ok(Some(Slice { number, _claim: claim })),
-                Err(e) if e.kind() == ErrorKind::AddrInUse => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(None)
+        let numbers: Vec<usize> = (0..usize::from(COUNT)).collect();
+        let claim = claim("ports", &numbers, POLL, limit).await?.ok_or_else(|| {
+            let waited = limit.as_secs();
+            let message = format!("{COUNT} cases already run on this kernel, and none ended within {waited} s");
+            std::io::Error::new(ErrorKind::TimedOut, message)
+        })?;
+        Ok(Slice { number: u16::try_from(claim.number).unwrap_or_default(), _claim: claim })
     }
 
     /// The value for `net.ipv4.ip_local_port_range`.
@@ -84,12 +69,5 @@ mod tests {
         assert_eq!(of_port(32768), Some(0));
         assert_eq!(of_port(60927), Some(54));
         assert_eq!(of_port(60928), None);
-    }
-
-    #[test]
-    fn two_claims_get_two_slices() {
-        let one = Slice::try_claim().expect("claiming").expect("a free slice");
-        let two = Slice::try_claim().expect("claiming").expect("a free slice");
-        assert_ne!(one.number, two.number);
     }
 }

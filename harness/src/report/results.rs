@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -62,6 +63,23 @@ pub enum Outcome {
 }
 
 impl CaseResult {
+    /// A case of which nothing is known yet: as such, an error.
+    #[must_use]
+    pub fn new(case: &Case, clock: &str) -> CaseResult {
+        CaseResult {
+            scenario: case.scenario.clone(),
+            case: case.values.clone(),
+            clock: clock.into(),
+            outcome: Outcome::Error,
+            wall_s: 0.0,
+            clock_s: 0.0,
+            connections: Vec::new(),
+            checks: Vec::new(),
+            messages: Vec::new(),
+            folder: folder(case),
+        }
+    }
+
     /// The case's name: `seed/idle[length=short]`.
     #[must_use]
     pub fn name(&self) -> String {
@@ -86,13 +104,12 @@ pub fn write(out: &Path, results: &Results) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes a case's resolved scenario, evidence and capture.
+/// Writes a case's resolved scenario, evidence and capture to its folder.
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub fn write_case(out: &Path, case: &Case, played: &Played, verdicts: &[Verdict]) -> std::io::Result<()> {
-    let folder = out.join(folder(case));
-    fs::create_dir_all(&folder)?;
+pub fn write_case(folder: &Path, case: &Case, played: &Played, verdicts: &[Verdict]) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
     fs::write(folder.join("case.json"), serde_json::to_vec_pretty(case)?)?;
     let mut file = BufWriter::new(fs::File::create(folder.join("evidence.ndjson"))?);
     for event in &played.events {
@@ -151,6 +168,12 @@ fn closing(verdict: &Verdict, at: evidence::Moment, case: &Case, frame: &netns::
     let by = verdict.closed_by.as_deref().and_then(address);
     let other = if verdict.closed_by.as_deref() == Some(verdict.from.as_str()) { &verdict.to } else { &verdict.from };
     ends && by == Some(*segment.from.ip()) && address(other) == Some(*segment.to.ip())
+}
+
+/// Seconds, to the millisecond.
+#[must_use]
+pub fn round(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 fn as_map<S: Serializer>(values: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {

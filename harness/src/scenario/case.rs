@@ -30,6 +30,9 @@ pub struct Case<W: Words> {
     pub about: String,
     /// The scenario's folder, from which paths in it start.
     pub directory: PathBuf,
+    /// The file that it was read from; empty if it was not read from one.
+    #[serde(skip)]
+    pub file: PathBuf,
     /// The hosts.
     pub nodes: Vec<Node>,
     /// The cables between them.
@@ -98,6 +101,7 @@ pub(super) fn decode<W: Words>(root: &Value<'_>, scenario: &str, values: Vec<(St
         title: title?,
         about: about.unwrap_or_default(),
         directory: context.directory.to_owned(),
+        file: PathBuf::new(),
         nodes,
         wires,
         services,

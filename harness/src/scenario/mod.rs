@@ -65,7 +65,8 @@ pub fn load<W: Words>(path: &Path, root: Option<&Path>) -> Result<Vec<Case<W>>, 
     let source = String::from_utf8(bytes)
         .map_err(|error| unreadable(error.utf8_error().to_string(), "save the file as UTF-8"))?;
     let directory = path.parent().unwrap_or(Path::new(""));
-    parse(&file, &source, &find::name(path, root), directory)
+    let cases = parse(&file, &source, &find::name(path, root), directory)?;
+    Ok(cases.into_iter().map(|case| Case { file: path.to_owned(), ..case }).collect())
 }
 
 /// Reads a scenario from its `source`. `file` is what errors call it, `scenario` is its name (`seed/idle`), and
