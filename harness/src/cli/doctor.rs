@@ -6,6 +6,7 @@ use std::process::Command;
 use anstyle::{AnsiColor, Style};
 
 use super::{BROKEN, PASSED};
+use crate::guest::contain::Containment;
 use crate::run::hz::ticks_per_second;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -20,7 +21,7 @@ struct Finding {
 
 /// Says what this machine has and lacks.
 pub fn main() -> u8 {
-    let findings = [root(), kernel(), tracefs(), reset_reasons(), netem(), haproxy()];
+    let findings = [root(), kernel(), tracefs(), reset_reasons(), netem(), haproxy(), containment()];
     let mut missing = false;
     for finding in &findings {
         match &finding.found {
@@ -92,4 +93,12 @@ fn haproxy() -> Finding {
     let found =
         found.map(|output| String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_string());
     Finding { name: "haproxy", needed: false, found }
+}
+
+fn containment() -> Finding {
+    let found = std::env::current_exe().map_err(|error| format!("looking for this program: {error}"));
+    let found = found.and_then(|program| Containment::find(&program).map_err(|missing| missing.to_string()));
+    let found = found
+        .map(|containment| format!("{containment}: a guest kernel can write its results and nothing else of the host"));
+    Finding { name: "containment", needed: false, found }
 }

@@ -79,6 +79,9 @@ pub enum Error {
     /// The machine offers no way to contain.
     #[error(transparent)]
     Missing(#[from] Missing),
+    /// The one way that was asked for does not work here.
+    #[error("{0}")]
+    Refused(String),
     /// Whoever wanted the program is gone.
     #[error("the process that started it has ended")]
     Orphan,
@@ -140,8 +143,11 @@ impl Containment {
 
 /// A thread cannot make a user namespace for itself (unshare(2)), so a process tries.
 fn namespaces_work(program: &Path) -> Result<(), String> {
-    let trial =
-        Contained { way: Some(Way::Namespaces), argv: vec![program.into(), "--version".into()], ..Contained::default() };
+    let trial = Contained {
+        way: Some(Way::Namespaces),
+        argv: vec![program.into(), "--version".into()],
+        ..Contained::default()
+    };
     let output = trial.command(program).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(());
@@ -220,19 +226,13 @@ impl Contained {
     }
 
     fn restrict(&self, folders: &[PathBuf]) -> Result<Containment, Error> {
-        let landlock = match self.way {
-            Some(Way::Namespaces) => "not to be used".into(),
-            _ => match landlock::restrict(folders) {
-                Ok(abi) => return Ok(Containment::Landlock(abi)),
-                Err(reason) => reason,
-            },
-        };
-        if self.way == Some(Way::Landlock) {
-            return Err(Missing { landlock, namespaces: "not to be used".into() }.into());
-        }
-        match namespaces::restrict(folders) {
-            Ok(()) => Ok(Containment::Namespaces),
-            Err(reason) => Err(Missing { landlock, namespaces: reason }.into()),
+        let by_landlock = || landlock::restrict(folders).map(Containment::Landlock);
+        let by_namespaces = || namespaces::restrict(folders).map(|()| Containment::Namespaces);
+        match self.way {
+            Some(Way::Landlock) => by_landlock().map_err(Error::Refused),
+            Some(Way::Namespaces) => by_namespaces().map_err(Error::Refused),
+            None => by_landlock()
+                .or_else(|landlock| by_namespaces().map_err(|namespaces| Missing { landlock, namespaces }.into())),
         }
     }
 }

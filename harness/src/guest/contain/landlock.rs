@@ -21,7 +21,10 @@ const NEWEST: ABI = ABI::V10;
 /// # Errors
 /// As text: why the kernel did not do it.
 pub fn restrict(folders: &[PathBuf]) -> Result<i32, String> {
-    let status = enforce(folders).map_err(|error| error.to_string())?;
+    let status = enforce(folders).map_err(|error| match error {
+        RulesetError::HandleAccesses(_) => "missing, switched off, or older than what sees truncation".into(),
+        error => error.to_string(),
+    })?;
     let LandlockStatus::Available { effective_abi, kernel_abi } = status else {
         return Err("the kernel has not enforced the rules".into());
     };

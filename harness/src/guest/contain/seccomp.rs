@@ -62,14 +62,8 @@ const FORBIDDEN: &[c_long] = &[
 
 /// The same under names that x86-64 alone still has.
 #[cfg(target_arch = "x86_64")]
-const FORBIDDEN_OLD: &[c_long] = &[
-    libc::SYS_chmod,
-    libc::SYS_chown,
-    libc::SYS_lchown,
-    libc::SYS_utime,
-    libc::SYS_utimes,
-    libc::SYS_futimesat,
-];
+const FORBIDDEN_OLD: &[c_long] =
+    &[libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat];
 #[cfg(not(target_arch = "x86_64"))]
 const FORBIDDEN_OLD: &[c_long] = &[];
 
