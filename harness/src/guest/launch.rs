@@ -1,16 +1,16 @@
 //! On the host: one guest for one case.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::channel::Line;
+use super::console::{self, Console};
 use super::contain::Contained;
 use super::init::Job;
 use super::memory::Memory;
@@ -22,10 +22,8 @@ use crate::report::results::{self, CaseResult};
 
 /// Memory of a guest; what it does not touch costs nothing.
 const MEMORY: &str = "mem=1024M";
-/// Lines of the guest's console that an error shows.
-const LAST_LINES: usize = 60;
-/// How long the answer of a guest that hangs is waited for.
-const ASKING: Duration = Duration::from_secs(2);
+/// How long the crash of a guest that hangs may take.
+const CRASH: Duration = Duration::from_secs(2);
 /// Where User-Mode Linux puts its console for commands, below its working directory.
 const MCONSOLE: &str = ".guest";
 
@@ -53,8 +51,9 @@ pub enum Error {
     },
     /// Its clock stood still.
     #[error(
-        "the guest's clock stood still for {} at {at_s:.3} s of {step}: a program in it computes without pause, \
-         and on the virtual clock nothing else gets its turn; give it a pause, or use --clock real{}",
+        "the guest's clock stood still for {} ({step}, clock at {at_s:.3} s): {program} computes without pause, and on the \
+         virtual clock nothing else gets its turn then; make it wait for something, or use --clock real; --stall gives it \
+         more time{}",
         readable(*.limit), shown(.lines)
     )]
     Stalled {
@@ -64,7 +63,9 @@ pub enum Error {
         at_s: f64,
         /// What it was doing.
         step: String,
-        /// What its kernel says of the program on its processor, and the last lines of its console.
+        /// The program on its processor, as its kernel knows it.
+        program: String,
+        /// The last lines of its console.
         lines: Vec<String>,
     },
 }
@@ -107,7 +108,8 @@ impl Launcher {
         let status = ended?;
         let text = fs::read(folder.join(RESULT));
         let result = text.ok().filter(|_| status.success()).and_then(|text| serde_json::from_slice(&text).ok());
-        let mut result: CaseResult = result.ok_or_else(|| Error::Ended { status, lines: guest.last_lines() })?;
+        let lines = if result.is_none() { guest.last_lines().await } else { Vec::new() };
+        let mut result: CaseResult = result.ok_or_else(|| Error::Ended { status, lines })?;
         result.wall_s = results::round(started.elapsed());
         Ok(result)
     }
@@ -141,7 +143,7 @@ impl Launcher {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // It dies with the thread that starts it (prctl(2), PR_SET_PDEATHSIG): a worker of the runtime, which lives as long.
         let mut child = command.spawn().map_err(|e| doing(format!("starting {}", self.kernel.display()), e))?;
-        let console = child.stderr.take().map(|console| Console::read(console));
+        let console = child.stderr.take().map(Console::read);
         Ok(Guest { child, console })
     }
 
@@ -199,10 +201,7 @@ impl Guest {
         let (mut at_s, mut step) = (0.0, "its start".to_string());
         while let Some(open) = &mut lines {
             let Ok(line) = tokio::time::timeout(stall, open.next_line()).await else {
-                let mut last = ask(folder).await;
-                let _ = self.child.kill().await;
-                last.extend(self.last_lines());
-                return Err(Error::Stalled { limit: stall, at_s, step, lines: last });
+                return Err(self.stalled(stall, at_s, step, folder).await);
             };
             let Ok(Some(line)) = line else { break };
             match serde_json::from_str(line.trim_end()) {
@@ -221,43 +220,21 @@ impl Guest {
         self.child.wait().await.map_err(|e| doing("waiting for the guest's end", e))
     }
 
-    fn last_lines(&mut self) -> Vec<String> {
-        self.console.as_ref().map(Console::last).unwrap_or_default()
-    }
-}
-
-/// The end of a guest's console.
-struct Console {
-    lines: std::sync::Arc<std::sync::Mutex<VecDeque<String>>>,
-}
-
-impl Console {
-    fn read(console: impl AsyncRead + Unpin + Send + 'static) -> Console {
-        let lines = std::sync::Arc::new(std::sync::Mutex::new(VecDeque::new()));
-        let kept = lines.clone();
-        tokio::spawn(async move {
-            let mut console = BufReader::new(console);
-            let mut line = Vec::new();
-            while console.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
-                let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-                let mut kept = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                if kept.len() == LAST_LINES {
-                    kept.pop_front();
-                }
-                kept.push_back(text);
-                line.clear();
-            }
-        });
-        Console { lines }
+    /// Ends a guest whose clock stands still, by a crash, since its kernel then says which program is on its processor.
+    async fn stalled(&mut self, limit: Duration, at_s: f64, step: String, folder: &Path) -> Error {
+        if console::crash(&folder.join(MCONSOLE)).is_ok() {
+            let _ = tokio::time::timeout(CRASH, self.child.wait()).await;
+        }
+        let _ = self.child.kill().await;
+        let lines = self.last_lines().await;
+        let program = console::program(&lines).unwrap_or_else(|| "a program in it".into());
+        Error::Stalled { limit, at_s, step, program, lines }
     }
 
-    fn last(&self) -> Vec<String> {
-        self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter().cloned().collect()
+    async fn last_lines(&mut self) -> Vec<String> {
+        match self.console.take() {
+            Some(console) => console.last().await,
+            None => Vec::new(),
+        }
     }
-}
-
-/// Asks a kernel that hangs what is on its processor.
-async fn ask(_folder: &Path) -> Vec<String> {
-    let _ = ASKING;
-    Vec::new()
 }

@@ -9,12 +9,14 @@
 //! processors.rs  one guest for each processor
 //! memory.rs      where its memory lies
 //! channel.rs     what it tells while it runs
+//! console.rs     what its kernel says
 //! init.rs        in the guest: process 1, from the first mount to power-off
 //! mounts.rs      in the guest: the host's files, which stay as they are
 //! wheel.rs       in the guest: where the kernel's timer wheel stands
 //! ```
 
 pub mod channel;
+mod console;
 pub mod contain;
 pub mod init;
 pub mod launch;
