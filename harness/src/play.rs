@@ -138,5 +138,5 @@ async fn quiet(ledger: &Ledger) {
 
 fn kernel() -> Fact {
     let release = nix::sys::utsname::uname().map(|uts| uts.release().to_string_lossy().into_owned());
-    Fact::Kernel { release: release.unwrap_or_default(), hz: crate::run::hz::ticks_per_second(), phase_known: false }
+    Fact::Kernel { release: release.unwrap_or_default(), hz: crate::run::hz::ticks_per_second(), wheel: None }
 }

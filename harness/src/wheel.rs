@@ -10,7 +10,10 @@
 mod keepalive;
 mod orphan;
 mod retransmission;
+#[cfg(test)]
+mod simulation;
 
+use std::ops::Range;
 use std::time::Duration;
 
 pub use keepalive::{Keepalive, keepalive_death};
@@ -39,8 +42,15 @@ impl Window {
         self.earliest < observed && observed <= self.latest + delay
     }
 
+    /// The same window, counted from an event that came earlier by this.
+    #[must_use]
+    pub fn after(self, later: Duration) -> Window {
+        Window { nominal: self.nominal, earliest: self.earliest + later, latest: self.latest + later }
+    }
+
     /// The smallest window around two; the nominal time is the first one's.
-    fn union(self, other: Window) -> Window {
+    #[must_use]
+    pub fn union(self, other: Window) -> Window {
         Window {
             nominal: self.nominal,
             earliest: self.earliest.min(other.earliest),
@@ -54,10 +64,31 @@ impl Window {
 pub enum Phase {
     /// Nothing, as on the real clock.
     Unknown,
-    /// The time since a multiple of 2^21 ticks, of which only the part of a tick is unknown, as on a virtual clock that
-    /// starts each case at such a multiple.
+    /// The time since a multiple of [`ROUND`] ticks, of which only the part of a tick is unknown, as on a virtual clock that
+    /// starts each case at a known distance from such a multiple: the moment lies within one tick from here.
     Known(Duration),
 }
+
+impl Phase {
+    /// The phase at a moment that lies so many nanoseconds behind (or, if negative, before) a multiple of [`ROUND`] ticks, as
+    /// far as clocks tell: it may as well lie a little earlier, in the tick before.
+    #[must_use]
+    pub fn known(since_ns: i64, hz: u32) -> Phase {
+        let since_ns = i128::from(since_ns) - i128::from(READING_NS);
+        let since = (since_ns * i128::from(hz)).rem_euclid(i128::from(ROUND * PARTS));
+        Phase::Known(span(Moment::try_from(since).unwrap_or(0), hz))
+    }
+}
+
+/// After so many ticks all levels are in the same phase that a timer of TCP can lie in: the longest one is TCP_KEEPIDLE's,
+/// 32767 s (MAX_TCP_KEEPIDLE, include/net/tcp.h).
+///
+/// It divides 2^32, so that neither the count's beginning, which is -300 s as 32 bits (INITIAL_JIFFIES, include/linux/jiffies.h),
+/// nor the 32 bits of it that TCP reckons with (`tcp_jiffies32`) change a phase when they overflow, five minutes after boot.
+pub const ROUND: u64 = 1 << 21;
+
+/// How far the known time of an event may be from the true one: the trace prints whole microseconds, rounded.
+const READING_NS: i64 = 1000;
 
 /// How many bits of the tick count each level leaves out (`LVL_CLK_SHIFT`).
 const LEVEL_SHIFT: u32 = 3;
@@ -126,13 +157,21 @@ fn ticks(span: Duration, hz: u32) -> u64 {
     parts(span, hz).div_ceil(PARTS)
 }
 
-/// Where the first arming may lie: beginnings of spans of one tick each, of which every moment is possible. All phases differ
-/// only within the bucket of the longest delay.
-fn starts(phase: Phase, longest_delay: u64, hz: u32) -> Box<dyn Iterator<Item = Moment>> {
+/// Where the first arming may lie: spans of which every moment is possible. All phases differ only within the bucket of the
+/// longest delay.
+fn starts(phase: Phase, longest_delay: u64, hz: u32) -> Box<dyn Iterator<Item = Range<Moment>>> {
     match phase {
-        Phase::Unknown => Box::new((0..granularity(level(longest_delay))).map(|tick| tick * PARTS)),
-        Phase::Known(since) => Box::new(std::iter::once(parts(since, hz))),
+        Phase::Unknown => Box::new((0..granularity(level(longest_delay))).map(|tick| tick * PARTS..(tick + 1) * PARTS)),
+        Phase::Known(since) => {
+            let since = parts(since, hz);
+            Box::new(std::iter::once(since..since + PARTS))
+        }
     }
+}
+
+/// The ticks in which the moments of a span lie.
+fn ticks_of(span: &Range<Moment>) -> impl Iterator<Item = u64> + use<> {
+    tick(span.start)..=tick(span.end - 1)
 }
 
 #[cfg(test)]

@@ -110,8 +110,10 @@ pub enum Fact {
         release: String,
         /// Ticks per second (CONFIG_HZ): the grain of its timers.
         hz: u32,
-        /// Whether the phase of its timer wheel is known (virtual clock): then the window of a timer is one tick.
-        phase_known: bool,
+        /// Where its timer wheel stands (virtual clock): the time from a multiple of 2^21 ticks to the case's moment 0, rounded
+        /// down by less than a tick.
+        #[serde(default)]
+        wheel: Option<Span>,
     },
     /// A node and its address.
     Node {

@@ -55,7 +55,11 @@ impl Links {
             Fact::Standing { pair, state, .. } => self.on(model, *pair, |endpoint| endpoint.standing = Some(*state)),
             Fact::SocketOptions(options) => {
                 if let Some(index) = self.connection(model, options.pair, at, None) {
-                    endpoint(&mut model.connections[index], options.pair).options = Some(options.clone());
+                    let endpoint = endpoint(&mut model.connections[index], options.pair);
+                    if endpoint.keepalive() != options.keepalive {
+                        endpoint.keepalive_by = Some(at);
+                    }
+                    endpoint.options = Some(options.clone());
                 }
             }
             Fact::Application { process, connection, pair, report, .. } => {

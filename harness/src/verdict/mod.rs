@@ -4,6 +4,7 @@
 //! model.rs        facts → connections with two endpoints
 //! join.rs         the two legs of a proxy's session
 //! scene.rs        one endpoint as a rule sees it
+//! ending.rs       how an endpoint ended, by each source
 //! mechanisms/     the catalogue: one rule a file
 //! decide.rs       what the rules say → one ruling
 //! connection.rs   the rulings of both endpoints → the connection's verdict
@@ -12,6 +13,7 @@
 
 mod connection;
 mod decide;
+mod ending;
 mod join;
 mod links;
 pub mod mechanisms;

@@ -14,6 +14,8 @@ use crate::evidence::{
 pub struct Model {
     /// Ticks per second of the kernel; 0 when the evidence does not tell.
     pub hz: u32,
+    /// The time from a multiple of 2^21 ticks to the case's moment 0, when that is known.
+    pub wheel: Option<Span>,
     /// How late the machine woke its programs, at the worst.
     pub canary: Span,
     /// Node names by address.
@@ -115,6 +117,8 @@ pub struct Endpoint {
     pub retransmits: Vec<Moment>,
     /// Its options as last read.
     pub options: Option<SocketOptions>,
+    /// When its present keepalive settings were read first: they were made at this moment at the latest.
+    pub keepalive_by: Option<Moment>,
     /// What its program reported of it.
     pub reports: Vec<(Moment, Report)>,
     /// Its state in the socket table at the end.
@@ -194,7 +198,7 @@ impl Model {
     fn frame(&mut self, event: &Event) {
         let at = event.at_ns;
         match &event.fact {
-            Fact::Kernel { hz, .. } => self.hz = *hz,
+            Fact::Kernel { hz, wheel, .. } => (self.hz, self.wheel) = (*hz, *wheel),
             Fact::Canary { worst } => self.canary = *worst,
             Fact::Node { node, address } => {
                 self.nodes.insert(*address, node.clone());
@@ -279,6 +283,7 @@ impl Endpoint {
             resets_received: Vec::new(),
             retransmits: Vec::new(),
             options: None,
+            keepalive_by: None,
             reports: Vec::new(),
             standing: None,
             sent: Vec::new(),

@@ -1,55 +1,14 @@
-//! One endpoint as a rule sees it: how it ended by each kind of source, what its leg's other side did, what was last on the wire.
+//! One endpoint as a rule sees it: what its leg's other side did, what was last on the wire.
 
 use super::join::Joins;
 use super::model::{Connection, Endpoint, Exit, Model, Seen, before};
-use crate::evidence::{Context, Moment, ProxyLog, ProxyTimeouts, Report, Role, Source, Span, TcpState};
+use crate::evidence::{Context, Moment, ProxyLog, ProxyTimeouts, Role, Span, TcpState};
+use crate::wheel::Phase;
 
-/// Facts of one instant are this close together: a kernel's state change, its segment on the wire, a program's report of it.
+pub use super::ending::{Ending, Way};
+
+/// Facts of one instant are this close together: a kernel's state change, its segment on the wire.
 pub const INSTANT: Span = Span::millis(5);
-
-/// How far two sources' times of one moment can be apart, all being times of CLOCK_MONOTONIC: the trace prints whole
-/// microseconds, rounded, and the capture's stamps are of CLOCK_REALTIME and brought over ([`netns::CaptureEnd`]).
-pub const READING: Span = Span(100_000);
-
-/// How an endpoint's connection first ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// It sent FIN before it got one.
-    SentFin,
-    /// It aborted: RST, by its own process.
-    SentRst,
-    /// FIN was delivered to it first.
-    GotFin,
-    /// RST was delivered to it first.
-    GotRst,
-    /// Its kernel gave up on the peer.
-    Died,
-}
-
-impl Way {
-    /// Whether this endpoint's process ended it.
-    #[must_use]
-    pub fn by_process(self) -> bool {
-        matches!(self, Way::SentFin | Way::SentRst)
-    }
-
-    /// Whether it was this endpoint that ended it.
-    #[must_use]
-    pub fn own(self) -> bool {
-        matches!(self, Way::SentFin | Way::SentRst | Way::Died)
-    }
-}
-
-/// What one kind of source says of an endpoint's end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ending {
-    /// When.
-    pub at: Moment,
-    /// How.
-    pub way: Way,
-    /// Which source says so.
-    pub source: Source,
-}
 
 /// One endpoint of one connection, in its surroundings.
 #[derive(Clone, Copy, Debug)]
@@ -109,114 +68,6 @@ impl<'a> Scene<'a> {
     #[must_use]
     pub fn legs(&self) -> (Option<Scene<'a>>, Option<Scene<'a>>) {
         if self.client_leg() { (Some(*self), self.other_leg()) } else { (self.other_leg(), Some(*self)) }
-    }
-
-    /// How this endpoint ended, by each kind of source that tells.
-    #[must_use]
-    pub fn endings(&self) -> Vec<Ending> {
-        [self.kernel_end(), self.wire_end(), self.log_end()].into_iter().flatten().collect()
-    }
-
-    /// The end, by the source that knows best: the kernel, else the wire, else the program's own report.
-    #[must_use]
-    pub fn end(&self) -> Option<Ending> {
-        self.kernel_end().or_else(|| self.wire_end()).or_else(|| self.log_end())
-    }
-
-    /// What the kernel's trace says.
-    #[must_use]
-    pub fn kernel_end(&self) -> Option<Ending> {
-        let me = self.me();
-        let left = |state| matches!(state, TcpState::Established | TcpState::SynSent | TcpState::SynRecv);
-        let change = me.states.iter().find(|change| left(change.old) && !left(change.new))?;
-        let way = match change.new {
-            TcpState::FinWait1 => Way::SentFin,
-            TcpState::CloseWait => Way::GotFin,
-            // tcp_reset() takes the RST, and then ends the socket; no socket outlives one that it took.
-            _ if me.resets_received.iter().any(|at| *at <= change.at) => Way::GotRst,
-            _ if matches!(change.context, Context::Process { .. }) => Way::SentRst,
-            _ => Way::Died,
-        };
-        Some(Ending { at: change.at, way, source: Source::Kernel })
-    }
-
-    /// What the wire says: the first FIN or RST at this end.
-    #[must_use]
-    pub fn wire_end(&self) -> Option<Ending> {
-        let me = self.me();
-        let ends = |seen: &&Seen| seen.flags.fin() || seen.flags.rst();
-        let ending = |seen: &Seen, fin, rst| Ending {
-            at: seen.at,
-            way: if seen.flags.rst() { rst } else { fin },
-            source: Source::Wire,
-        };
-        // What a rebooted host's new kernel sends is not this endpoint's doing.
-        let alive = |seen: &&Seen| me.host_down.is_none_or(|down| seen.at <= down);
-        let sent = me.sent.iter().filter(alive).find(ends).map(|seen| ending(seen, Way::SentFin, Way::SentRst));
-        let got = me.delivered.iter().filter(alive).find(ends).map(|seen| ending(seen, Way::GotFin, Way::GotRst));
-        let first = match (sent, got) {
-            (Some(sent), Some(got)) => Some(if got.at < sent.at { got } else { sent }),
-            (sent, got) => sent.or(got),
-        };
-        // A kernel may give up in silence, or hold a FIN back behind data: what passes later does not tell how it ended.
-        // Its own FIN is that of its own close however late it passes: the kernel changes the state first, and then sends it.
-        let silent = self.kernel_end().filter(|end| matches!(end.way, Way::Died | Way::SentFin));
-        let own_fin = |first: &Ending, end: Ending| first.way == Way::SentFin && end.way == Way::SentFin;
-        first.filter(|first| silent.is_none_or(|end| own_fin(first, end) || first.at <= end.at.after(INSTANT)))
-    }
-
-    /// What the program itself reports, if it is one that reports.
-    #[must_use]
-    pub fn log_end(&self) -> Option<Ending> {
-        self.me().reports.iter().find_map(|(at, report)| {
-            let way = match report {
-                Report::Eof => Way::GotFin,
-                Report::Error { errno } if matches!(errno.as_str(), "ECONNRESET" | "EPIPE") => Way::GotRst,
-                Report::Error { .. } => Way::Died,
-                Report::Closed { took, .. } => {
-                    let began = Moment(at.0 - took.unwrap_or_default().0);
-                    return Some(Ending { at: began, way: Way::SentFin, source: Source::Log });
-                }
-                _ => return None,
-            };
-            Some(Ending { at: *at, way, source: Source::Log })
-        })
-    }
-
-    /// Whether the program says that it closed the connection, and this end can be the work of that close(2).
-    ///
-    /// The kernel changes the socket's state while the program is in the system call, so that the change lies between its
-    /// beginning and its return, however long the program was preempted meanwhile. The FIN can pass later: it waits behind data.
-    #[must_use]
-    pub fn closed_by_program(&self, end: &Ending) -> bool {
-        self.me().reports.iter().any(|(returned, report)| {
-            let Report::Closed { took, .. } = report else { return false };
-            // A report that does not tell when the close began is taken for one of the same instant.
-            let began = Moment(returned.0 - took.unwrap_or(INSTANT).0);
-            let begun = began <= end.at.after(READING);
-            begun && (end.source == Source::Wire || end.at <= returned.after(READING))
-        })
-    }
-
-    /// The RST that this socket made when it was aborted or given up: its moment and the kernel's reason, if that is told.
-    ///
-    /// A timer makes it and then ends the socket (`tcp_keepalive_timer`); in a process's time the socket is ended first
-    /// (`__tcp_close`, `tcp_disconnect`), and the process may be preempted before the RST.
-    #[must_use]
-    pub fn reset_made(&self) -> Option<(Moment, Option<&'a str>)> {
-        let end = self.kernel_end().filter(|end| matches!(end.way, Way::SentRst | Way::Died))?;
-        let made = self.me().resets_sent.iter().filter(|(_, state, _)| state.is_some());
-        let (at, _, reason) = belonging(made, |(at, ..)| *at, end.at)?;
-        Some((*at, reason.as_deref()))
-    }
-
-    /// The error with which the kernel gave the connection up. It is reported after the socket's end (`tcp_done_with_error`),
-    /// before Linux 6.11 ahead of it (`tcp_write_err`).
-    #[must_use]
-    pub fn fatal_error(&self) -> Option<(Moment, &'a str)> {
-        let end = self.kernel_end().filter(|end| end.way == Way::Died)?;
-        let (at, errno) = belonging(self.me().errors.iter(), |(at, _)| *at, end.at)?;
-        Some((*at, errno))
     }
 
     /// Whether this endpoint's program reports what becomes of its connections (the harness's own do).
@@ -322,6 +173,13 @@ impl<'a> Scene<'a> {
         change.unwrap_or(self.connection().began)
     }
 
+    /// The phase of the kernel's timer wheel at a moment.
+    #[must_use]
+    pub fn phase(&self, at: Moment) -> Phase {
+        let since = |wheel: Span| wheel.0.saturating_add(at.0);
+        self.model.wheel.map_or(Phase::Unknown, |wheel| Phase::known(since(wheel), self.model.hz))
+    }
+
     /// The timeouts in force for a session of this proxy.
     #[must_use]
     pub fn timeouts(&self) -> Option<&'a ProxyTimeouts> {
@@ -397,16 +255,6 @@ pub struct Payload {
 #[must_use]
 pub fn close(a: Moment, b: Moment) -> bool {
     (a.0 - b.0).abs() <= INSTANT.0
-}
-
-/// Of what the kernel did to a socket, all by one clock, what belongs to the socket's end: an ended one does it once at most,
-/// so it is the first that comes behind the end, else the last before it.
-fn belonging<'a, T>(
-    facts: impl DoubleEndedIterator<Item = &'a T> + Clone,
-    at: fn(&T) -> Moment,
-    end: Moment,
-) -> Option<&'a T> {
-    facts.clone().find(|fact| at(fact) >= end).or_else(|| facts.rev().next())
 }
 
 /// When the last segment passed that carried payload for the first time.

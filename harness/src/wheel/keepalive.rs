@@ -45,10 +45,10 @@ pub fn keepalive_death(
     let last = timer.received.last().copied().unwrap_or(0);
     let (mut earliest, mut latest) = (Moment::MAX, 0);
     for start in starts(phase, timer.idle.max(timer.interval), hz) {
-        let mut armed = start;
-        while armed < start + PARTS {
+        let mut armed = start.start;
+        while armed < start.end {
             let (death, same_for) = timer.death(armed);
-            let next = (armed + same_for).min(start + PARTS);
+            let next = (armed + same_for).min(start.end);
             earliest = earliest.min((death * PARTS).saturating_sub(next + last));
             latest = latest.max((death * PARTS).saturating_sub(armed + last));
             armed = next;

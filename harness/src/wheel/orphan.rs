@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{PARTS, Phase, Window, expiry, span, starts, tick, ticks};
+use super::{PARTS, Phase, Window, expiry, span, starts, ticks, ticks_of};
 
 /// The longest time that a socket waits in TIME-WAIT, and the longest that FIN-WAIT-2 can wait there (TCP_TIMEWAIT_LEN).
 const TIME_WAIT: Duration = Duration::from_secs(60);
@@ -32,12 +32,11 @@ pub fn fin_wait2_end(fin_timeout: Duration, phase: Phase, hz: u32) -> Window {
     let (nominal, delay) =
         if beyond.is_zero() { (fin_timeout, ticks(fin_timeout, hz)) } else { (beyond * 2, ticks(beyond, hz)) };
     let ends = starts(phase, delay, hz).flat_map(|start| {
-        // A known phase may lie across the border between two ticks.
-        [tick(start), tick(start + PARTS - 1)].map(|armed| {
+        ticks_of(&start).map(move |armed| {
             let first = expiry(armed, armed + delay);
             let end = if beyond.is_zero() { first } else { expiry(first + 1, first + delay) };
-            let latest = end * PARTS - start.max(armed * PARTS);
-            let earliest = end * PARTS - (start + PARTS).min((armed + 1) * PARTS);
+            let latest = end * PARTS - start.start.max(armed * PARTS);
+            let earliest = end * PARTS - start.end.min((armed + 1) * PARTS);
             Window { nominal, earliest: span(earliest, hz), latest: span(latest, hz) }
         })
     });

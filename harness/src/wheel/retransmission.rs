@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{PARTS, Phase, Window, expiry, granularity, level, parts, span, starts, tick, ticks};
+use super::{PARTS, Phase, Window, expiry, granularity, level, parts, span, starts, ticks, ticks_of};
 
 /// The retransmission timeout that `tcp_model_timeout` reckons with, whatever the connection's own is (TCP_RTO_MIN).
 const RTO_MIN: Duration = Duration::from_millis(200);
@@ -16,6 +16,9 @@ pub struct Retransmission {
     pub rto: RangeInclusive<Duration>,
     /// The longest retransmission timeout: 120 s (TCP_RTO_MAX), or `net.ipv4.tcp_rto_max_ms` on Linux ≥ 6.15.
     pub rto_max: Duration,
+    /// The retransmissions by timeout that were seen behind the first, counted from it. Where the phase is known, they tell
+    /// the timeout to the tick.
+    pub seen: Vec<Duration>,
 }
 
 /// The time that so many retries stand for: `tcp_retries2` of a connection, [`super::orphan_retries`] of an orphan.
@@ -55,7 +58,7 @@ pub fn busy_user_timeout_death(sent: &Retransmission, user_timeout: Duration, ph
 /// The gap is twice the timeout, and late by what the wheel adds.
 #[must_use]
 pub fn first_rto(gap: Duration, hz: u32) -> RangeInclusive<Duration> {
-    let gap = (parts(gap, hz) + PARTS / 2) / PARTS;
+    let gap = nearest_tick(gap, hz);
     // Both retransmissions may have been captured a little late.
     let longest = gap;
     let shortest = gap.saturating_sub(granularity(level(gap)) + 1);
@@ -63,23 +66,34 @@ pub fn first_rto(gap: Duration, hz: u32) -> RangeInclusive<Duration> {
     half(shortest)..=half(longest)
 }
 
+/// A span in ticks, rounded to the nearest.
+fn nearest_tick(span: Duration, hz: u32) -> u64 {
+    (parts(span, hz) + PARTS / 2) / PARTS
+}
+
 /// Follows the timeouts for all that is not known.
 fn death(sent: &Retransmission, timeout: Duration, clamped: bool, phase: Phase, hz: u32) -> Window {
     let rto_max = ticks(sent.rto_max, hz);
     let rtos = ticks(*sent.rto.start(), hz).max(1)..=ticks(*sent.rto.end(), hz).max(1);
     let longest = rto_max.min(ticks(timeout, hz) * 2 + 2 * rtos.end());
-    // Retransmissions by timeout happen at ticks, of which a known phase may leave two.
-    let all: Vec<u64> = starts(phase, longest, hz).flat_map(|start| [tick(start), tick(start + PARTS - 1)]).collect();
-    let ends = rtos.flat_map(|rto| {
-        // The kernel compares milliseconds of a clock that does not run in ticks, so that an end of exactly the
-        // timeout may be just before it or not.
-        all.iter().flat_map(move |start| {
-            let timeout = parts(timeout, hz);
-            let just_before = timeout.saturating_sub(parts(Duration::from_millis(1), hz));
-            let chain = Chain { rto, rto_max, clamp: clamped.then_some(timeout) };
-            [chain.end(*start, timeout + 1), chain.end(*start, just_before)]
-        })
-    });
+    let limit = parts(timeout, hz);
+    // Retransmissions by timeout happen at ticks, of which a known phase may leave a few.
+    let all: Vec<u64> = starts(phase, longest, hz).flat_map(|start| ticks_of(&start)).collect();
+    let chain = |rto, start| Chain { rto, rto_max, clamp: clamped.then_some(limit), start };
+    let chains = rtos.flat_map(|rto| all.iter().map(move |start| chain(rto, *start)));
+    let mut chains: Vec<Chain> = chains.collect();
+    if matches!(phase, Phase::Known(_)) {
+        let seen: Vec<u64> = sent.seen.iter().map(|since| nearest_tick(*since, hz)).collect();
+        let fitting: Vec<Chain> = chains.iter().copied().filter(|chain| chain.passes(&seen)).collect();
+        // When none fits, something else than the wheel had a part in it.
+        if !fitting.is_empty() {
+            chains = fitting;
+        }
+    }
+    // The kernel compares milliseconds of a clock that does not run in ticks, so that an end of exactly the timeout may be
+    // just before it or not.
+    let just_before = limit.saturating_sub(parts(Duration::from_millis(1), hz));
+    let ends = chains.into_iter().flat_map(|chain| [chain.end(limit + 1), chain.end(just_before)]);
     let one_tick = Duration::from_secs(1) / hz;
     let windows = ends.map(|ticks| {
         let end = span(ticks * PARTS, hz);
@@ -95,22 +109,32 @@ struct Chain {
     rto_max: u64,
     /// The user timeout in parts of a tick, beyond which no timer is armed.
     clamp: Option<u64>,
+    /// The tick of the first retransmission.
+    start: u64,
 }
 
 impl Chain {
-    /// How many ticks after its start the first timeout comes that is not before `limit` (in parts of a tick).
-    fn end(self, start: u64, limit: u64) -> u64 {
-        let (mut now, mut rto) = (start, self.rto);
-        loop {
+    /// How many ticks after its start each timeout comes.
+    fn timeouts(self) -> impl Iterator<Item = u64> {
+        let (start, mut now, mut rto) = (self.start, self.start, self.rto);
+        std::iter::repeat_with(move || {
             rto = (rto * 2).min(self.rto_max).max(1);
             let remaining =
                 self.clamp.map(|timeout| timeout.saturating_sub((now - start) * PARTS).div_ceil(PARTS).max(1));
             let delay = remaining.map_or(rto, |remaining| rto.min(remaining));
             now = expiry(now + 1, now + delay);
-            if (now - start) * PARTS >= limit {
-                return now - start;
-            }
-        }
+            now - start
+        })
+    }
+
+    /// How many ticks after its start the first timeout comes that is not before `limit` (in parts of a tick).
+    fn end(self, limit: u64) -> u64 {
+        self.timeouts().find(|since| since * PARTS >= limit).unwrap_or_default()
+    }
+
+    /// Whether these retransmissions are its own. Each may have been captured a little late.
+    fn passes(self, seen: &[u64]) -> bool {
+        self.timeouts().zip(seen).all(|(timeout, seen)| timeout.abs_diff(*seen) <= 1)
     }
 }
 
@@ -127,7 +151,7 @@ mod tests {
     }
 
     fn with_rto(rto: f64) -> Retransmission {
-        Retransmission { rto: seconds(rto)..=seconds(rto), rto_max: RTO_MAX }
+        Retransmission { rto: seconds(rto)..=seconds(rto), rto_max: RTO_MAX, seen: Vec::new() }
     }
 
     #[test]
@@ -171,12 +195,13 @@ mod tests {
     proptest! {
         #[test]
         fn death_is_never_early_and_before_the_next_timeout_is_over(rto in 200u64..2000, retries in 0u32..9, hz in prop::sample::select(vec![100u32, 250, 1000])) {
-            let sent = Retransmission { rto: Duration::from_millis(rto)..=Duration::from_millis(rto), rto_max: RTO_MAX };
+            let rto = Duration::from_millis(rto);
+            let sent = Retransmission { rto: rto..=rto, rto_max: RTO_MAX, seen: Vec::new() };
             let window = retransmission_death(&sent, retries, Phase::Unknown, hz);
             let slack = Duration::from_millis(1) + Duration::from_secs(1) / hz;
             prop_assert!(window.earliest + slack >= window.nominal);
             // Timeouts double: the one that ends it is shorter than all before it and the two first, lateness apart.
-            let next = (window.nominal + Duration::from_millis(2 * rto)) * 2;
+            let next = (window.nominal + 2 * rto) * 2;
             prop_assert!(window.latest <= next + next / 4 + Duration::from_millis(100), "{window:?}");
         }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::evidence::{Moment, Source, Span};
+use crate::evidence::{Moment, Source, Span, TcpState};
 use crate::wheel::{self, Phase, Window};
 
 use super::super::decide::{Due, Judgement};
@@ -30,6 +30,9 @@ pub(super) const REASON: &str = "TCP_KEEPALIVE_TIMEOUT";
 /// A probe that the node's own device drops at once is not counted, and tried again after this time
 /// (TCP_RESOURCE_PROBE_INTERVAL, include/net/tcp.h). A device without a carrier does so until the kernel has noticed, up to 1 s.
 const LOCAL_LOSS: Span = Span::millis(500);
+
+/// In how many ticks a timer can have been armed whose first arming is reckoned through for each of them.
+const ARMING_TICKS: u128 = 64;
 
 fn judge(scene: &Scene<'_>) -> Judgement {
     let mut judgement = Judgement::default();
@@ -108,21 +111,21 @@ pub(super) fn due(scene: &Scene<'_>, user_timeout: Option<Duration>, sum: String
         return None;
     }
     let until = scene.until();
-    let armed = scene.established();
-    let received: Vec<Duration> = scene
-        .heard()
-        .iter()
-        .filter(|seen| seen.at > armed && seen.at < until)
-        .map(|seen| Duration::from_nanos(u64::try_from(seen.at.since(armed).0).unwrap_or(0)))
-        .collect();
-    let since = armed.after(Span::from(received.last().copied().unwrap_or_default()));
+    let heard: Vec<Moment> = scene.heard().iter().map(|seen| seen.at).filter(|at| *at < until).collect();
+    let since = heard.last().copied().unwrap_or_default().max(scene.established());
     let settings = wheel::Keepalive {
         idle: Duration::from_secs(keepalive.idle_s.into()),
         interval: Duration::from_secs(keepalive.interval_s.into()),
         probes: keepalive.probes,
     };
-    let Window { nominal, earliest, latest } =
-        wheel::keepalive_death(settings, user_timeout, &received, Phase::Unknown, scene.model.hz);
+    let windows = armings(scene).into_iter().map(|(armed, phase)| {
+        let after = heard.iter().filter_map(|at| u64::try_from(at.since(armed).0).ok().filter(|since| *since > 0));
+        let received: Vec<Duration> = after.map(Duration::from_nanos).collect();
+        let window = wheel::keepalive_death(settings, user_timeout, &received, phase, scene.model.hz);
+        // Without a packet behind the arming the window is counted from the arming itself.
+        if received.is_empty() { window.after(duration(armed.since(since))) } else { window }
+    });
+    let Window { nominal, earliest, latest } = windows.reduce(Window::union)?;
     let mut slack = scene.model.canary.0.max(INSTANT.0);
     if !scene.carrier() {
         slack += LOCAL_LOSS.0 * (i64::from(keepalive.probes) + 1);
@@ -134,4 +137,27 @@ pub(super) fn due(scene: &Scene<'_>, user_timeout: Option<Duration>, sum: String
         window: (earliest.into(), Span(Span::from(latest).0 + slack)),
         sum,
     })
+}
+
+/// The moments at which the timer can have been armed first, with the phase of the wheel.
+///
+/// It is armed when the connection is established, or when SO_KEEPALIVE is switched on or TCP_KEEPIDLE set later: until the
+/// settings were read. Where that leaves too many ticks, the phase tells nothing.
+fn armings(scene: &Scene<'_>) -> Vec<(Moment, Phase)> {
+    let established = scene.established();
+    let told = scene.me().states.iter().any(|change| change.new == TcpState::Established);
+    let by = scene.me().keepalive_by.filter(|_| told && scene.model.wheel.is_some());
+    let tick = 1_000_000_000 / i64::from(scene.model.hz);
+    match by.map(|by| duration(by.since(established)).as_nanos().div_ceil(tick.unsigned_abs().max(1).into())) {
+        Some(ticks) if ticks <= ARMING_TICKS => {
+            let moments = (0..=ticks).map(|n| established.after(Span(tick * i64::try_from(n).unwrap_or(0))));
+            moments.map(|at| (at, scene.phase(at))).collect()
+        }
+        _ => vec![(established, Phase::Unknown)],
+    }
+}
+
+/// A span that is none when it is negative.
+fn duration(span: Span) -> Duration {
+    Duration::from_nanos(u64::try_from(span.0).unwrap_or(0))
 }

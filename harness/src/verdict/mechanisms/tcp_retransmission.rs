@@ -74,9 +74,9 @@ fn by_time(judgement: &mut Judgement, scene: &Scene<'_>, end: Option<Moment>) {
     let seen = retransmissions(scene, scene.until());
     let (Some(first), true) = (seen.first().copied(), scene.model.hz > 0) else { return };
     let hz = scene.model.hz;
-    let ideal = Retransmission { rto: RTO_MIN..=RTO_MIN, rto_max: RTO_MAX };
+    let ideal = Retransmission { rto: RTO_MIN..=RTO_MIN, rto_max: RTO_MAX, seen: Vec::new() };
     let nominal = wheel::retransmission_death(&ideal, retries, Phase::Unknown, hz).nominal;
-    let window = wheel::retransmission_death(&observed_rto(scene, &seen), retries, Phase::Unknown, hz);
+    let window = wheel::retransmission_death(&observed_rto(scene, &seen), retries, phase(scene, first), hz);
     let slack = scene.model.canary.0.max(INSTANT.0);
     let due = Due {
         what: "first retransmission".into(),
@@ -121,5 +121,13 @@ pub(super) fn observed_rto(scene: &Scene<'_>, retransmissions: &[Moment]) -> Ret
         }
         _ => RTO_MIN..=RTO_MIN * 2,
     };
-    Retransmission { rto, rto_max: RTO_MAX }
+    let since_first = |at: &Moment| Duration::from_nanos(u64::try_from(at.since(retransmissions[0]).0).unwrap_or(0));
+    let seen = retransmissions.iter().skip(1).map(since_first).collect();
+    Retransmission { rto, rto_max: RTO_MAX, seen }
+}
+
+/// The phase of the wheel at the first retransmission. Without a carrier not every retransmission is seen, and one that the
+/// device refuses is tried again after a time of its own: what was seen then tells nothing of the wheel.
+pub(super) fn phase(scene: &Scene<'_>, first: Moment) -> Phase {
+    if scene.carrier() { scene.phase(first) } else { Phase::Unknown }
 }

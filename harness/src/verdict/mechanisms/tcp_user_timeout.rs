@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::evidence::{Source, Span};
-use crate::wheel::{self, Phase};
+use crate::wheel;
 
 use super::super::decide::{Due, Judgement};
 use super::super::scene::{INSTANT, Scene};
 use super::patterns::{kernel_gave_up, s};
-use super::tcp_retransmission::{observed_rto, retransmissions};
+use super::tcp_retransmission::{observed_rto, phase, retransmissions};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -58,8 +58,9 @@ fn judge(scene: &Scene<'_>) -> Judgement {
 
 fn by_retransmission(scene: &Scene<'_>, timeout: Duration, sum: String) -> Option<Due> {
     let seen = retransmissions(scene, scene.until());
-    let first = *seen.first()?;
-    let window = wheel::busy_user_timeout_death(&observed_rto(scene, &seen), timeout, Phase::Unknown, scene.model.hz);
+    let first = *seen.first().filter(|_| scene.model.hz > 0)?;
+    let (sent, phase) = (observed_rto(scene, &seen), phase(scene, first));
+    let window = wheel::busy_user_timeout_death(&sent, timeout, phase, scene.model.hz);
     let slack = scene.model.canary.0.max(INSTANT.0);
     Some(Due {
         what: "first retransmission".into(),
