@@ -25,6 +25,7 @@ pub mod expect;
 pub mod guest;
 pub mod lab;
 pub mod play;
+pub mod progress;
 pub mod report;
 pub mod run;
 pub mod scenario;

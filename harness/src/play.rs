@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use netns::Frame;
-use serde::{Deserialize, Serialize};
 
 use crate::Case;
 use crate::clock;
@@ -12,7 +11,9 @@ use crate::evidence::store::Ledger;
 use crate::evidence::wire::Wiretap;
 use crate::evidence::{self, Event, Fact, Source};
 use crate::lab::slices::Slice;
+use crate::lab::pulse::Pulse;
 use crate::lab::{Error, Lab, Site};
+use crate::progress::Progress;
 use crate::run::canary::Canary;
 use crate::scenario::Starts;
 
@@ -38,35 +39,17 @@ pub struct Played {
     pub stopped: Option<Error>,
 }
 
-/// Who wants to know how a case goes on.
-pub trait Progress: Send + Sync {
-    /// The timeline started.
-    fn started(&self, case: &str);
-    /// A step began: its number from 1, how many there are, its text.
-    fn step(&self, case: &str, number: usize, of: usize, text: &str);
-    /// Its clock has moved.
-    fn moment(&self, case: &str, moment: &Moment);
-}
-
-/// Where the clock of a case stands, and what it will come to next.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Moment {
-    /// Seconds since its timeline started.
-    pub clock_s: f64,
-    /// The next timer of a connection, readable.
-    pub next: Option<String>,
-}
-
 /// Plays a case.
 ///
 /// # Errors
 /// When the lab could not be built or a service not started: then there is no timeline and no verdict.
-pub async fn play(case: Arc<Case>, site: Site, canary: &Canary, progress: &dyn Progress) -> Result<Played, Error> {
+pub async fn play(case: Arc<Case>, site: Site, canary: &Canary, progress: Arc<dyn Progress>) -> Result<Played, Error> {
     let slice = Slice::claim(SLICE_LIMIT).await.map_err(|e| crate::lab::doing("claiming ephemeral ports", e))?;
     let ledger = Ledger::default();
     let lost_before = site.tracer.lost();
-    let mut lab = Lab::build(case.clone(), site.clone(), ledger.clone(), slice).await?;
-    let played = on_built(&mut lab, &case, canary, progress).await;
+    let pulse = Pulse::new(case.name(), progress.clone(), site.wheel_ns.is_some());
+    let mut lab = Lab::build(case.clone(), site.clone(), ledger.clone(), slice, pulse).await?;
+    let played = on_built(&mut lab, &case, canary, progress.as_ref()).await;
     if site.tracer.lost() > lost_before {
         ledger.put_now(Fact::Gap { from: Source::Kernel, what: "the kernel's trace buffer overran".into() });
     }
@@ -92,6 +75,7 @@ async fn on_built(
     }
     let name = case.name();
     progress.started(&name);
+    lab.begin();
     let start_ns = clock::monotonic_ns();
     let stopped = timeline(lab, case, &name, progress).await.err();
     let end_ns = clock::monotonic_ns();

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 
 use nlink::netlink::{Connection, SockDiag};
 pub use nlink::sockdiag::TcpState;
+pub use nlink::sockdiag::types::Timer;
 use nlink::sockdiag::{InetSocket, SocketState};
 
 use crate::{Error, Namespace};
@@ -26,6 +27,8 @@ pub struct TcpSocket {
     pub receive_queue: u32,
     /// Bytes sent and not acknowledged; for a listener, the most connections it lets wait.
     pub send_queue: u32,
+    /// The timer that its kernel has running for it.
+    pub timer: Timer,
 }
 
 /// Lists all TCP sockets of a namespace over IPv4, those of IPv6 programs among them.
@@ -77,6 +80,7 @@ fn described(socket: &InetSocket) -> Option<TcpSocket> {
         cookie: socket.cookie,
         receive_queue: socket.recv_q,
         send_queue: socket.send_q,
+        timer: socket.timer,
     })
 }
 

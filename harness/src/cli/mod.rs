@@ -5,6 +5,7 @@ mod clean;
 mod doctor;
 mod mechanisms;
 mod run;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -1,17 +1,16 @@
 //! `whyclosed run PATH…`
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::terminal::Terminal;
 use super::{BROKEN, FAILED, PASSED, check};
 use crate::guest::launch::Launcher;
 use crate::guest::processors;
-use crate::play::{Moment, Progress};
 use crate::report::results::{self, CaseResult, Outcome, Results};
 use crate::report::table;
-use crate::run::{Audience, Plan, run};
+use crate::run::{Plan, run};
 use crate::scenario::parse_duration;
 
 /// Cases at a time on the real clock: they wait, they do not compute.
@@ -157,54 +156,4 @@ fn rerun(arguments: &Arguments, results: &[CaseResult]) -> String {
     let clock = if arguments.clock == Clock::default() { "" } else { " --clock real" };
     let commands = bad.iter().map(|name| format!("whyclosed run {}{clock} --filter '{name}'", paths.join(" ")));
     commands.collect::<Vec<_>>().join("\n  ")
-}
-
-/// Says on a terminal, or in a log, how the run goes on.
-struct Terminal {
-    cases: usize,
-    quiet: bool,
-    live: bool,
-    done: std::sync::atomic::AtomicUsize,
-}
-
-impl Terminal {
-    fn new(cases: usize, quiet: bool) -> Terminal {
-        let live = std::io::stderr().is_terminal() && std::env::var_os("CI").is_none();
-        Terminal { cases, quiet, live, done: std::sync::atomic::AtomicUsize::new(0) }
-    }
-
-    /// One line that is overwritten by the next; nothing where lines cannot be overwritten.
-    fn status(&self, text: &str) {
-        if self.live {
-            let done = self.done.load(std::sync::atomic::Ordering::Relaxed);
-            let text: String = text.chars().take(90).collect();
-            anstream::eprint!("\r\x1b[K{done}/{} {text}", self.cases);
-        }
-    }
-}
-
-impl Progress for Terminal {
-    fn started(&self, case: &str) {
-        self.status(&format!("{case}: started"));
-    }
-
-    fn step(&self, case: &str, number: usize, of: usize, text: &str) {
-        self.status(&format!("{case}: {number}/{of} {text}"));
-    }
-
-    fn moment(&self, case: &str, moment: &Moment) {
-        self.status(&format!("{case}: {:.1} s", moment.clock_s));
-    }
-}
-
-impl Audience for Terminal {
-    fn ended(&self, result: &CaseResult) {
-        self.done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if self.live {
-            anstream::eprint!("\r\x1b[K");
-        }
-        if !self.quiet || result.outcome != Outcome::Pass {
-            anstream::print!("{}", table::case(result));
-        }
-    }
 }

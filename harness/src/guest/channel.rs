@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use serde::{Deserialize, Serialize};
 
-use crate::play::{Moment, Progress};
+use crate::progress::{Moment, Progress};
 
 /// The guest's end of the line.
 const DEVICE: &str = "/dev/ttyS0";
@@ -38,19 +38,22 @@ pub enum Line {
 
 /// Writes lines, as one who follows the progress of a case.
 #[derive(Debug)]
-pub struct Teller(Mutex<File>);
+pub struct Teller {
+    device: Mutex<File>,
+    watched: bool,
+}
 
 impl Teller {
-    /// Opens the guest's end, for bytes as they are.
+    /// Opens the guest's end, for bytes as they are; `watched` if a person reads what becomes of them.
     ///
     /// # Errors
     /// When there is no such device, or its mode cannot be set.
-    pub fn open() -> std::io::Result<Teller> {
+    pub fn open(watched: bool) -> std::io::Result<Teller> {
         let device = OpenOptions::new().write(true).open(DEVICE)?;
         let mut mode = tcgetattr(device.as_fd())?;
         cfmakeraw(&mut mode);
         tcsetattr(device.as_fd(), SetArg::TCSANOW, &mode)?;
-        Ok(Teller(Mutex::new(device)))
+        Ok(Teller { device: Mutex::new(device), watched })
     }
 
     /// Writes one line.
@@ -58,7 +61,7 @@ impl Teller {
         let Ok(mut text) = serde_json::to_vec(line) else { return };
         text.push(b'\n');
         // Nobody listens any more when the launcher has gone; the guest ends with it.
-        let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(&text);
+        let _ = self.device.lock().unwrap_or_else(PoisonError::into_inner).write_all(&text);
     }
 }
 
@@ -73,6 +76,10 @@ impl Progress for Teller {
 
     fn moment(&self, _case: &str, moment: &Moment) {
         self.tell(&Line::Moment(moment.clone()));
+    }
+
+    fn is_watched(&self) -> bool {
+        self.watched
     }
 }
 

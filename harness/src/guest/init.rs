@@ -28,6 +28,8 @@ pub struct Job {
     pub case: String,
     /// The harness's own program.
     pub program: PathBuf,
+    /// Whether a person watches how it goes on.
+    pub watched: bool,
 }
 
 /// What `whyclosed guest` does; it does not return.
@@ -49,14 +51,14 @@ fn attempt() -> Result<(), Box<dyn std::error::Error>> {
     let results = std::env::var(RESULTS).map_err(|_| format!("the kernel's command line has no {RESULTS}"))?;
     mounts::mount_all(&results)?;
     setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS)?;
-    let teller = Arc::new(Teller::open()?);
-    teller.tell(&Line::Booted);
     let folder = Path::new(mounts::RESULTS);
     let job: Job = serde_json::from_slice(&fs::read(folder.join(JOB))?)?;
+    let teller = Arc::new(Teller::open(job.watched)?);
+    teller.tell(&Line::Booted);
     let case = find(&job)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let stage = Stage::set_in_guest(&job.program, wheel::wait_for_start)?;
-    let result = runtime.block_on(stage.play(Arc::new(case), folder, teller.as_ref()));
+    let result = runtime.block_on(stage.play(Arc::new(case), folder, teller.clone()));
     fs::write(folder.join(RESULT), serde_json::to_vec_pretty(&result)?)?;
     drop(stage);
     // What still blocks is nobody's concern: everything ends here.

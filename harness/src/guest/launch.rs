@@ -17,7 +17,7 @@ use super::memory::Memory;
 use super::{JOB, RESULT, RESULTS, processors};
 use crate::Case;
 use crate::clock::readable;
-use crate::play::Progress;
+use crate::progress::Progress;
 use crate::report::results::{self, CaseResult};
 
 /// Memory of a guest; what it does not touch costs nothing.
@@ -100,7 +100,7 @@ impl Launcher {
     pub async fn play(&self, case: &Case, progress: &dyn Progress) -> Result<CaseResult, Error> {
         let claim = processors::one().await.map_err(|e| doing("waiting for a processor", e))?;
         let started = Instant::now();
-        let folder = self.prepare(case)?;
+        let folder = self.prepare(case, progress.is_watched())?;
         let memory = Memory::new(claim.number).map_err(|e| doing("making a place for the guest's memory", e))?;
         let mut guest = self.start(&folder, &memory, claim.number)?;
         let ended = guest.follow(&case.name(), progress, self.stall, &folder).await;
@@ -115,7 +115,7 @@ impl Launcher {
     }
 
     /// The case's folder, with the guest's orders in it and no result of an earlier run.
-    fn prepare(&self, case: &Case) -> Result<PathBuf, Error> {
+    fn prepare(&self, case: &Case, watched: bool) -> Result<PathBuf, Error> {
         let folder = self.out.join(results::folder(case));
         let failed = |e| doing(format!("preparing the folder {}", folder.display()), e);
         fs::create_dir_all(&folder).map_err(failed)?;
@@ -123,7 +123,7 @@ impl Launcher {
         let _ = fs::remove_file(folder.join(RESULT));
         let file = fs::canonicalize(&case.file)
             .map_err(|e| doing(format!("finding the scenario {}", case.file.display()), e))?;
-        let job = Job { file, case: case.name(), program: self.program.clone() };
+        let job = Job { file, case: case.name(), program: self.program.clone(), watched };
         let job = serde_json::to_vec_pretty(&job).map_err(|e| failed(e.into()))?;
         fs::write(folder.join(JOB), job).map_err(failed)?;
         Ok(folder)

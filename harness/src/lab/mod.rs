@@ -8,6 +8,7 @@
 //! enter.rs    how a program comes to its place
 //! process.rs  a started program
 //! programs.rs starting the programs of a case
+//! pulse.rs    telling where its clock stands
 //! watch.rs    reading the settings and sessions of what runs
 //! ```
 
@@ -16,6 +17,7 @@ pub mod guard;
 pub mod keeper;
 pub mod process;
 mod programs;
+pub mod pulse;
 pub mod slices;
 pub mod watch;
 
@@ -30,6 +32,7 @@ use tokio::net::unix::pipe;
 
 use self::keeper::Keeper;
 use self::process::Process;
+use self::pulse::Pulse;
 use self::slices::Slice;
 use self::watch::Watch;
 use crate::Case;
@@ -119,6 +122,7 @@ pub struct Lab {
     slice: Slice,
     running: BTreeMap<String, Running>,
     watch: Watch,
+    pulse: Pulse,
     addresses: BTreeMap<String, Ipv4Addr>,
 }
 
@@ -127,14 +131,20 @@ impl Lab {
     ///
     /// # Errors
     /// When the machine lacks something (root, netem, …).
-    pub async fn build(case: Arc<Case>, site: Site, ledger: Ledger, slice: Slice) -> Result<Lab, Error> {
+    pub async fn build(
+        case: Arc<Case>,
+        site: Site,
+        ledger: Ledger,
+        slice: Slice,
+        pulse: Pulse,
+    ) -> Result<Lab, Error> {
         let network = Network::build(plan(&case, &slice)).await?;
         network.prove().await?;
         let addresses: BTreeMap<_, _> = case.nodes.iter().map(|node| (node.name.to_string(), node.address)).collect();
         let nodes = case.nodes.iter().map(|node| (node.address, node.name.as_str().into())).collect();
         site.tracer.routes().add(slice.number, Route { ledger: ledger.clone(), nodes });
         let watch = Watch::new(ledger.clone(), site.tracer.routes().clone(), slice.number);
-        let lab = Lab { case, network, ledger, site, slice, running: BTreeMap::new(), watch, addresses };
+        let lab = Lab { case, network, ledger, site, slice, running: BTreeMap::new(), watch, pulse, addresses };
         lab.introduce();
         Ok(lab)
     }

@@ -163,7 +163,7 @@ impl Lab {
                 tokio::time::sleep(READY_POLL).await;
             }
         };
-        tokio::time::timeout(service.ready_within, is_ready).await.unwrap_or_else(|_| {
+        self.during(tokio::time::timeout(service.ready_within, is_ready)).await.unwrap_or_else(|_| {
             let waited = match (port, &line) {
                 (_, Some(text)) => format!("its log does not say `{text}`"),
                 (Some(port), None) => format!("nothing listens on its port {port}"),

@@ -14,7 +14,7 @@ use self::stage::Stage;
 use crate::Case;
 use crate::guest::launch::Launcher;
 use crate::lab::{Error, doing};
-use crate::play::Progress;
+use crate::progress::Progress;
 use crate::report::results::{self, CaseResult};
 
 /// The name of this machine's own clock.
@@ -55,10 +55,10 @@ impl Venue {
         })
     }
 
-    async fn play(&self, case: Arc<Case>, plan: &Plan, progress: &dyn Progress) -> CaseResult {
+    async fn play(&self, case: Arc<Case>, plan: &Plan, progress: Arc<dyn Progress>) -> CaseResult {
         match self {
             Venue::Here(stage) => stage.play(case.clone(), &plan.out.join(results::folder(&case)), progress).await,
-            Venue::Guests(launcher) => launcher.play(&case, progress).await.unwrap_or_else(|error| {
+            Venue::Guests(launcher) => launcher.play(&case, progress.as_ref()).await.unwrap_or_else(|error| {
                 let mut result = CaseResult::new(&case, VIRTUAL);
                 result.messages.push(error.to_string());
                 result
@@ -81,7 +81,7 @@ pub async fn run(cases: Vec<Case>, plan: &Plan, audience: Arc<dyn Audience>) -> 
         let (venue, places, audience, plan) = (venue.clone(), places.clone(), audience.clone(), plan.clone());
         running.spawn(async move {
             let _place = places.acquire().await;
-            let result = venue.play(Arc::new(case), &plan, audience.as_ref()).await;
+            let result = venue.play(Arc::new(case), &plan, audience.clone()).await;
             audience.ended(&result);
             (index, result)
         });

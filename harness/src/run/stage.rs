@@ -13,7 +13,8 @@ use crate::expect;
 use crate::lab::guard::Guard;
 use crate::lab::keeper::Keeper;
 use crate::lab::{Error, Site, doing};
-use crate::play::{Played, Progress, play};
+use crate::play::{Played, play};
+use crate::progress::Progress;
 use crate::report::results::{self, CaseResult, Outcome};
 use crate::verdict::{self, Verdicts};
 
@@ -59,7 +60,7 @@ impl Stage {
     }
 
     /// Plays a case, judges it, and writes its evidence to `folder`.
-    pub async fn play(&self, case: Arc<Case>, folder: &Path, progress: &dyn Progress) -> CaseResult {
+    pub async fn play(&self, case: Arc<Case>, folder: &Path, progress: Arc<dyn Progress>) -> CaseResult {
         let started = Instant::now();
         let played = play(case.clone(), self.site.clone(), &self.canary, progress).await;
         let mut result = CaseResult::new(&case, self.clock);

@@ -18,9 +18,9 @@ pub const IDLE: Word<Arc<dyn Verb>> = Word {
 struct Idle(Duration);
 
 impl Verb for Idle {
-    fn play<'a>(&'a self, _lab: &'a mut Lab) -> Playing<'a> {
+    fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
-            tokio::time::sleep(self.0).await;
+            lab.during(tokio::time::sleep(self.0)).await;
             Ok(())
         })
     }

@@ -35,7 +35,7 @@ impl Verb for Wait {
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             let closed = lab.ledger.until(|ledger| self.open(lab, ledger).is_empty());
-            tokio::time::timeout(self.limit, closed).await.map_err(|_| {
+            lab.during(tokio::time::timeout(self.limit, closed)).await.map_err(|_| {
                 let open = self.open(lab, &lab.ledger);
                 let mut open: Vec<_> = open
                     .iter()
