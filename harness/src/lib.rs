@@ -18,6 +18,7 @@
 pub mod actors;
 pub mod cli;
 pub mod clients;
+mod chance;
 mod claim;
 mod clock;
 pub mod evidence;

@@ -9,7 +9,7 @@ use crate::Case;
 use crate::clock;
 use crate::evidence::store::Ledger;
 use crate::evidence::wire::Wiretap;
-use crate::evidence::{self, Event, Fact, Source};
+use crate::evidence::{self, Event, Fact, Source, Span};
 use crate::lab::slices::Slice;
 use crate::lab::pulse::Pulse;
 use crate::lab::{Error, Lab, Site};
@@ -49,7 +49,7 @@ pub async fn play(case: Arc<Case>, site: Site, canary: &Canary, progress: Arc<dy
     let lost_before = site.tracer.lost();
     let pulse = Pulse::new(case.name(), progress.clone(), site.wheel_ns.is_some());
     let mut lab = Lab::build(case.clone(), site.clone(), ledger.clone(), slice, pulse).await?;
-    let played = on_built(&mut lab, &case, canary, progress.as_ref()).await;
+    let played = on_built(&mut lab, &case, &site, canary, progress.as_ref()).await;
     if site.tracer.lost() > lost_before {
         ledger.put_now(Fact::Gap { from: Source::Kernel, what: "the kernel's trace buffer overran".into() });
     }
@@ -65,10 +65,10 @@ pub async fn play(case: Arc<Case>, site: Site, canary: &Canary, progress: Arc<dy
 async fn on_built(
     lab: &mut Lab,
     case: &Arc<Case>,
+    site: &Site,
     canary: &Canary,
     progress: &dyn Progress,
 ) -> Result<(Vec<Frame>, i64, f64, Option<Error>), Error> {
-    lab.ledger.put_now(kernel());
     let wiretap = Wiretap::open(&lab.network, case, &lab.ledger)?;
     for service in &case.services {
         lab.start_service(service.name.as_str()).await?;
@@ -77,6 +77,7 @@ async fn on_built(
     progress.started(&name);
     lab.begin();
     let start_ns = clock::monotonic_ns();
+    lab.ledger.put(start_ns, kernel(site.wheel_ns.map(|at_ns| Span(start_ns - at_ns))));
     let stopped = timeline(lab, case, &name, progress).await.err();
     let end_ns = clock::monotonic_ns();
     quiet(&lab.ledger).await;
@@ -85,7 +86,7 @@ async fn on_built(
     lab.trace_is_read().await?;
     let frames = wiretap.stop()?;
     lab.ledger.put(start_ns, Fact::Canary { worst: canary.worst_between(start_ns, clock::monotonic_ns()) });
-    Ok((frames, start_ns, crate::evidence::Span(end_ns - start_ns).seconds(), stopped))
+    Ok((frames, start_ns, Span(end_ns - start_ns).seconds(), stopped))
 }
 
 async fn timeline(lab: &mut Lab, case: &Case, name: &str, progress: &dyn Progress) -> Result<(), Error> {
@@ -120,7 +121,7 @@ async fn quiet(ledger: &Ledger) {
     }
 }
 
-fn kernel() -> Fact {
+fn kernel(wheel: Option<Span>) -> Fact {
     let release = nix::sys::utsname::uname().map(|uts| uts.release().to_string_lossy().into_owned());
-    Fact::Kernel { release: release.unwrap_or_default(), hz: crate::run::hz::ticks_per_second(), wheel: None }
+    Fact::Kernel { release: release.unwrap_or_default(), hz: crate::run::hz::ticks_per_second(), wheel }
 }

@@ -10,7 +10,7 @@ use crate::address::{End, LOOPBACK, interface, interface_name};
 use crate::batch::Batch;
 use crate::link::Interface;
 use crate::topology::{ends_at, neighbour, routes_from};
-use crate::{Error, Namespace, NetworkPlan, link, offload, redirect, shaping, sockets, sysctl};
+use crate::{Error, Namespace, NetworkPlan, Shaping, link, offload, redirect, shaping, sockets, sysctl};
 
 /// Nodes in namespaces of their own, and the *fabric*, a namespace in which their wires lie.
 ///
@@ -244,7 +244,9 @@ impl Network {
         }
         let mut batch = Batch::default();
         for end in [0, 1].map(|end| End { wire, end }).into_iter().filter(|&end| self.has_port(end)) {
-            let message = shaping::shape(end.port(), &plan.shaping)?;
+            // Chance must not strike both directions alike.
+            let seed = plan.shaping.seed.map(|seed| seed.wrapping_add(end.end as u64));
+            let message = shaping::shape(end.port(), &Shaping { seed, ..plan.shaping.clone() })?;
             batch.push_needing(shaping::OPTION, format!("shaping wire `{}`", plan.name), message);
         }
         batch.send(&self.fabric.route).await.map_err(|error| match error {

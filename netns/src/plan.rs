@@ -61,7 +61,7 @@ pub struct Shaping {
     pub corrupt: Option<f64>,
     /// How fast the wire is, in bits per second.
     pub rate_bits_per_s: Option<u64>,
-    /// The seed of all this chance, so that a run can be repeated.
+    /// The seed of all this chance, so that a run can be repeated; the direction from the second end has the next one.
     pub seed: Option<u64>,
 }
 

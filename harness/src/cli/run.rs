@@ -40,6 +40,9 @@ pub struct Arguments {
     /// How long a guest may compute without its clock moving, wall time
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
     stall: Duration,
+    /// What all chance comes from: the same seed, the same losses on wires
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
     /// Where results, evidence and captures go
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
@@ -102,6 +105,7 @@ fn attempt(arguments: &Arguments, cases: Vec<crate::Case>) -> Result<u8, Box<dyn
             kernel: arguments.kernel.clone().map_or_else(kernel, Ok)?,
             program: program.clone(),
             out: arguments.out.clone(),
+            seed: arguments.seed,
             stall: arguments.stall,
         }),
     };
@@ -112,7 +116,7 @@ fn attempt(arguments: &Arguments, cases: Vec<crate::Case>) -> Result<u8, Box<dyn
     let _ = std::fs::remove_file(arguments.out.join("results.json"));
     let usual = || if guests.is_some() { processors::usable().len() } else { JOBS };
     let jobs = arguments.jobs.unwrap_or_else(usual).max(1);
-    let plan = Plan { program, out: arguments.out.clone(), jobs, guests };
+    let plan = Plan { program, out: arguments.out.clone(), jobs, seed: arguments.seed, guests };
     let audience = Arc::new(Terminal::new(cases.len(), arguments.quiet));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let results = runtime.block_on(async {
@@ -125,11 +129,11 @@ fn attempt(arguments: &Arguments, cases: Vec<crate::Case>) -> Result<u8, Box<dyn
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);
     let results = results?;
     let code = code(&results);
-    results::write(&plan.out, &Results { version: 1, cases: results.clone() })
+    results::write(&plan.out, &Results { version: 1, seed: arguments.seed, cases: results.clone() })
         .map_err(|e| format!("writing {}: {e}", plan.out.join("results.json").display()))?;
     let rerun = rerun(arguments, &results);
     let out = plan.out.join("results.json").display().to_string();
-    anstream::print!("{}", table::summary(&results, started.elapsed().as_secs_f64(), &out, &rerun));
+    anstream::print!("{}", table::summary(&results, started.elapsed().as_secs_f64(), arguments.seed, &out, &rerun));
     Ok(code)
 }
 

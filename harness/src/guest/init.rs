@@ -28,6 +28,8 @@ pub struct Job {
     pub case: String,
     /// The harness's own program.
     pub program: PathBuf,
+    /// What all chance comes from.
+    pub seed: u64,
     /// Whether a person watches how it goes on.
     pub watched: bool,
 }
@@ -57,7 +59,7 @@ fn attempt() -> Result<(), Box<dyn std::error::Error>> {
     teller.tell(&Line::Booted);
     let case = find(&job)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let stage = Stage::set_in_guest(&job.program, wheel::wait_for_start)?;
+    let stage = Stage::set_in_guest(&job.program, job.seed, wheel::wait_for_start)?;
     let result = runtime.block_on(stage.play(Arc::new(case), folder, teller.clone()));
     fs::write(folder.join(RESULT), serde_json::to_vec_pretty(&result)?)?;
     drop(stage);

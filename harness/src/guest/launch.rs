@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -88,6 +88,8 @@ pub struct Launcher {
     pub program: PathBuf,
     /// Where results go.
     pub out: PathBuf,
+    /// What all chance comes from.
+    pub seed: u64,
     /// How long a guest may compute without its clock moving, wall time.
     pub stall: Duration,
 }
@@ -123,7 +125,7 @@ impl Launcher {
         let _ = fs::remove_file(folder.join(RESULT));
         let file = fs::canonicalize(&case.file)
             .map_err(|e| doing(format!("finding the scenario {}", case.file.display()), e))?;
-        let job = Job { file, case: case.name(), program: self.program.clone(), watched };
+        let job = Job { file, case: case.name(), program: self.program.clone(), seed: self.seed, watched };
         let job = serde_json::to_vec_pretty(&job).map_err(|e| failed(e.into()))?;
         fs::write(folder.join(JOB), job).map_err(failed)?;
         Ok(folder)
@@ -151,11 +153,11 @@ impl Launcher {
     fn command_line(&self, folder: &Path) -> Result<Vec<OsString>, Error> {
         let words = [
             MEMORY,
+            "time-travel=inf-cpu",
             "root=none",
             "rootfstype=hostfs",
             "rootflags=/",
             "ro",
-            "time-travel=inf-cpu",
             "con=null",
             // The kernel's messages and whatever process 1 writes: standard error. What a guest tells: standard output.
             "con0=null,fd:2",
@@ -167,11 +169,18 @@ impl Launcher {
         ];
         let mut line = vec![self.kernel.clone().into_os_string()];
         line.extend(words.map(OsString::from));
+        line.push(format!("time-travel-start={}", whole_second_ns()).into());
         line.push(parameter("init", &self.program)?);
         line.push(parameter(RESULTS, folder)?);
         line.extend(["--", "guest"].map(OsString::from));
         Ok(line)
     }
+}
+
+/// Where a guest's wall clock starts, nanoseconds: at a whole second, since programs such as HAProxy count milliseconds from it.
+fn whole_second_ns() -> u128 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Duration::from_secs(now.as_secs()).as_nanos()
 }
 
 /// `name="path"`, as the kernel reads parameters with spaces in them (lib/cmdline.c).

@@ -36,6 +36,7 @@ use self::pulse::Pulse;
 use self::slices::Slice;
 use self::watch::Watch;
 use crate::Case;
+use crate::chance;
 use crate::actors::Order;
 use crate::evidence::routes::Route;
 use crate::evidence::store::Ledger;
@@ -99,6 +100,8 @@ pub struct Site {
     /// A moment of CLOCK_MONOTONIC, nanoseconds, at which the count of the kernel's ticks was a multiple of 2^21; known on the
     /// virtual clock only.
     pub wheel_ns: Option<i64>,
+    /// What all chance in its labs comes from.
+    pub seed: u64,
 }
 
 /// A started client or service.
@@ -138,7 +141,7 @@ impl Lab {
         slice: Slice,
         pulse: Pulse,
     ) -> Result<Lab, Error> {
-        let network = Network::build(plan(&case, &slice)).await?;
+        let network = Network::build(plan(&case, &slice, site.seed)).await?;
         network.prove().await?;
         let addresses: BTreeMap<_, _> = case.nodes.iter().map(|node| (node.name.to_string(), node.address)).collect();
         let nodes = case.nodes.iter().map(|node| (node.address, node.name.as_str().into())).collect();
@@ -310,7 +313,7 @@ impl Lab {
     }
 }
 
-fn plan(case: &Case, slice: &Slice) -> NetworkPlan {
+fn plan(case: &Case, slice: &Slice, seed: u64) -> NetworkPlan {
     let nodes = case.nodes.iter().map(|node| {
         // HAProxy drops log lines in silence when its reader's queue is full; the default is 10.
         let queue = ("net.unix.max_dgram_qlen".to_string(), LOG_QUEUE.to_string());
@@ -319,7 +322,7 @@ fn plan(case: &Case, slice: &Slice) -> NetworkPlan {
         NodePlan { name: node.name.to_string(), address: node.address, sysctls, forwards: false }
     });
     let index = |name: &str| case.nodes.iter().position(|node| node.name.as_str() == name).unwrap_or_default();
-    let wires = case.wires.iter().map(|wire| WirePlan {
+    let wires = case.wires.iter().zip(chance::wires(seed, &case.name())).map(|(wire, seed)| WirePlan {
         name: wire.name.to_string(),
         ends: [index(wire.ends[0].as_str()), index(wire.ends[1].as_str())],
         mtu: wire.mtu,
@@ -331,7 +334,7 @@ fn plan(case: &Case, slice: &Slice) -> NetworkPlan {
             reorder: wire.reorder.map(|p| p.0),
             corrupt: wire.corrupt.map(|p| p.0),
             rate_bits_per_s: wire.rate.map(|r| r.0),
-            seed: None,
+            seed: Some(seed),
         },
     });
     NetworkPlan { nodes: nodes.collect(), wires: wires.collect() }

@@ -18,6 +18,9 @@ use crate::{Case, evidence};
 pub struct Results {
     /// The version of this format.
     pub version: u32,
+    /// What all chance in the run came from.
+    #[serde(default)]
+    pub seed: u64,
     /// One for each case.
     pub cases: Vec<CaseResult>,
 }

@@ -64,7 +64,7 @@ fn line(verdict: &Verdict, width: usize) -> String {
 
 /// The last line of a run: counts, time, where to look, and what to run again.
 #[must_use]
-pub fn summary(results: &[CaseResult], wall_s: f64, out: &str, rerun: &str) -> String {
+pub fn summary(results: &[CaseResult], wall_s: f64, seed: u64, out: &str, rerun: &str) -> String {
     let count = |outcome| results.iter().filter(|result| result.outcome == outcome).count();
     let (passed, failed) = (count(Outcome::Pass), count(Outcome::Fail));
     let broken = count(Outcome::Error) + count(Outcome::Inconclusive);
@@ -81,7 +81,7 @@ pub fn summary(results: &[CaseResult], wall_s: f64, out: &str, rerun: &str) -> S
     }
     let broken = if broken > 0 { format!(", {broken} without a verdict") } else { String::new() };
     text.push_str(&format!(
-        "\n{style}{passed} passed, {failed} failed{broken}{style:#}; {clock:.0} s of clocks in {wall_s:.1} s; evidence in {out}\n"
+        "\n{style}{passed} passed, {failed} failed{broken}{style:#}; {clock:.0} s of clocks in {wall_s:.1} s, seed {seed}; evidence in {out}\n"
     ));
     text
 }

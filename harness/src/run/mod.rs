@@ -31,6 +31,8 @@ pub struct Plan {
     pub out: PathBuf,
     /// How many cases at a time.
     pub jobs: usize,
+    /// What all chance comes from.
+    pub seed: u64,
     /// How guests are started; `None` plays on this machine's own kernel and clock.
     pub guests: Option<Launcher>,
 }
@@ -51,7 +53,7 @@ impl Venue {
     fn open(plan: &Plan) -> Result<Venue, Error> {
         Ok(match &plan.guests {
             Some(launcher) => Venue::Guests(launcher.clone()),
-            None => Venue::Here(Stage::set(&plan.program)?),
+            None => Venue::Here(Stage::set(&plan.program, plan.seed)?),
         })
     }
 

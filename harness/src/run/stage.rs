@@ -33,9 +33,9 @@ impl Stage {
     ///
     /// # Errors
     /// When the machine lacks something (root, tracefs).
-    pub fn set(program: &Path) -> Result<Stage, Error> {
+    pub fn set(program: &Path, seed: u64) -> Result<Stage, Error> {
         let canary = Canary::start().map_err(|e| doing("starting the canary", e))?;
-        Stage::build(program, super::REAL, canary)
+        Stage::build(program, super::REAL, canary, seed)
     }
 
     /// A stage in a guest whose clock is virtual; `align` waits for the moment at which its case begins and gives it, on
@@ -43,19 +43,19 @@ impl Stage {
     ///
     /// # Errors
     /// When the guest's kernel lacks something.
-    pub fn set_in_guest(program: &Path, align: fn(u32) -> std::io::Result<i64>) -> Result<Stage, Error> {
-        let mut stage = Stage::build(program, super::VIRTUAL, Canary::still())?;
+    pub fn set_in_guest(program: &Path, seed: u64, align: fn(u32) -> std::io::Result<i64>) -> Result<Stage, Error> {
+        let mut stage = Stage::build(program, super::VIRTUAL, Canary::still(), seed)?;
         let aligned = align(ticks_per_second()).map_err(|e| doing("finding the phase of the kernel's timers", e))?;
         stage.site.wheel_ns = Some(aligned);
         Ok(stage)
     }
 
-    fn build(program: &Path, clock: &'static str, canary: Canary) -> Result<Stage, Error> {
+    fn build(program: &Path, clock: &'static str, canary: Canary, seed: u64) -> Result<Stage, Error> {
         let keeper = Keeper::start(program)?;
         let guard = Guard::start(program)?;
         let routes = Arc::new(Routes::default());
         let tracer = Tracer::start(guard.instance(), routes).map_err(|e| doing("reading the kernel's trace", e))?;
-        let site = Site { program: program.to_path_buf(), keeper, tracer: Arc::new(tracer), wheel_ns: None };
+        let site = Site { program: program.to_path_buf(), keeper, tracer: Arc::new(tracer), wheel_ns: None, seed };
         Ok(Stage { clock, site, canary, _guard: guard })
     }
 
