@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Beside them: `actors` (the programs that the lab runs), `clients` and `services` (what a scenario can name), `wheel` (the
-//! kernel's timers, pure), `play` (one case from build to teardown), `run` (many), `cli`.
+//! kernel's timers, pure), `play` (one case from build to teardown), `run` (many), `kernel` (that of the virtual clock), `cli`.
 
 pub mod actors;
 pub mod cli;
@@ -24,6 +24,7 @@ mod clock;
 pub mod evidence;
 pub mod expect;
 pub mod guest;
+pub mod kernel;
 pub mod lab;
 pub mod play;
 pub mod progress;

@@ -21,7 +21,7 @@ struct Finding {
 
 /// Says what this machine has and lacks.
 pub fn main() -> u8 {
-    let findings = [root(), kernel(), tracefs(), reset_reasons(), netem(), haproxy(), containment()];
+    let findings = [root(), kernel(), tracefs(), reset_reasons(), netem(), haproxy(), containment(), virtual_clock()];
     let mut missing = false;
     for finding in &findings {
         match &finding.found {
@@ -101,4 +101,10 @@ fn containment() -> Finding {
     let found = found
         .map(|containment| format!("{containment}: a guest kernel can write its results and nothing else of the host"));
     Finding { name: "containment", needed: false, found }
+}
+
+fn virtual_clock() -> Finding {
+    let found =
+        crate::kernel::find().map(|kernel| super::kernel::describe(&kernel)).map_err(|missing| missing.to_string());
+    Finding { name: "virtual clock", needed: false, found }
 }

@@ -3,6 +3,7 @@
 mod check;
 mod clean;
 mod doctor;
+mod kernel;
 mod mechanisms;
 mod run;
 mod terminal;
@@ -44,6 +45,8 @@ enum Command {
     Mechanisms,
     /// Say what this machine has and lacks
     Doctor,
+    /// Find the kernel of the virtual clock, or build it
+    Kernel(kernel::Arguments),
     /// Remove what killed runs may have left
     Clean,
     /// A program of the lab enters its place
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::main(&arguments),
         Command::Mechanisms => mechanisms::main(),
         Command::Doctor => doctor::main(),
+        Command::Kernel(arguments) => kernel::main(&arguments),
         Command::Clean => clean::main(),
         Command::Enter => {
             let _ = crate::lab::enter::enter();
