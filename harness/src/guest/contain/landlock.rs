@@ -4,14 +4,20 @@
 use std::path::PathBuf;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetError, Scope, make_bitflags,
 };
 
 /// The first that sees truncation (Linux 6.2). With less a file can be emptied, which is no containment.
 const ESSENTIAL: ABI = ABI::V3;
 /// The newest whose rights were looked at: devices' ioctls, connecting to Unix sockets, TCP, signals, abstract Unix sockets.
 const NEWEST: ABI = ABI::V10;
+
+/// What is allowed beneath a folder that is to be written to. Symbolic links, pipes and devices are not: who reads the results
+/// must find files and folders, and what they hold. Sockets are, for the kernel's own console.
+const BENEATH: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
+    WriteFile | Truncate | RemoveFile | RemoveDir | MakeReg | MakeDir | MakeSock | Refer | ResolveUnix
+});
 
 /// Restricts this thread, and what it starts, to writing beneath these folders; returns the kernel's ABI version.
 ///
@@ -41,18 +47,17 @@ pub fn probe() -> Result<i32, String> {
 
 fn enforce(folders: &[PathBuf]) -> Result<LandlockStatus, RulesetError> {
     let essential = AccessFs::from_write(ESSENTIAL);
-    let beneath = AccessFs::from_write(NEWEST);
     let rules = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(essential)?
         .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(beneath)?
+        .handle_access(AccessFs::from_write(NEWEST))?
         .handle_access(AccessNet::from_all(NEWEST))?
         .scope(Scope::from_all(NEWEST))?;
     let mut rules = rules.create()?;
     for folder in folders {
         if let Ok(descriptor) = PathFd::new(folder) {
-            rules = rules.add_rule(PathBeneath::new(descriptor, beneath))?;
+            rules = rules.add_rule(PathBeneath::new(descriptor, BENEATH))?;
         }
     }
     // Programs open it for writing to be rid of what they say.

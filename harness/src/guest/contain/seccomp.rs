@@ -40,6 +40,9 @@ const FORBIDDEN: &[c_long] = &[
     libc::SYS_fremovexattr,
     466, // removexattrat
     469, // file_setattr
+    // Symbolic links, pipes and devices: who reads the results must find files and folders, and what they hold.
+    libc::SYS_symlinkat,
+    libc::SYS_mknodat,
     // Mounts and other roots.
     libc::SYS_mount,
     libc::SYS_umount2,
@@ -62,8 +65,16 @@ const FORBIDDEN: &[c_long] = &[
 
 /// The same under names that x86-64 alone still has.
 #[cfg(target_arch = "x86_64")]
-const FORBIDDEN_OLD: &[c_long] =
-    &[libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat];
+const FORBIDDEN_OLD: &[c_long] = &[
+    libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_lchown,
+    libc::SYS_utime,
+    libc::SYS_utimes,
+    libc::SYS_futimesat,
+    libc::SYS_symlink,
+    libc::SYS_mknod,
+];
 #[cfg(not(target_arch = "x86_64"))]
 const FORBIDDEN_OLD: &[c_long] = &[];
 
@@ -102,7 +113,6 @@ const NAMESPACES: Test = Test::Any(
 const FORBIDDEN_IF: &[(c_long, &[(u32, Test)])] = &[
     (libc::SYS_clone, &[(0, NAMESPACES)]),
     (libc::SYS_openat, &[(2, CREATES), (3, SET_ID)]),
-    (libc::SYS_mknodat, &[(2, SET_ID)]),
     // linux/fs.h: FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR: attributes of files that are open for reading only.
     (libc::SYS_ioctl, &[(1, Test::Is(0x4008_6602))]),
     (libc::SYS_ioctl, &[(1, Test::Is(0x401c_5820))]),
@@ -112,11 +122,8 @@ const FORBIDDEN_IF: &[(c_long, &[(u32, Test)])] = &[
 ];
 
 #[cfg(target_arch = "x86_64")]
-const FORBIDDEN_IF_OLD: &[(c_long, &[(u32, Test)])] = &[
-    (libc::SYS_open, &[(1, CREATES), (2, SET_ID)]),
-    (libc::SYS_creat, &[(1, SET_ID)]),
-    (libc::SYS_mknod, &[(1, SET_ID)]),
-];
+const FORBIDDEN_IF_OLD: &[(c_long, &[(u32, Test)])] =
+    &[(libc::SYS_open, &[(1, CREATES), (2, SET_ID)]), (libc::SYS_creat, &[(1, SET_ID)])];
 #[cfg(not(target_arch = "x86_64"))]
 const FORBIDDEN_IF_OLD: &[(c_long, &[(u32, Test)])] = &[];
 
