@@ -1,27 +1,44 @@
 # whyclosed: `make run` shows verdicts, `make test` proves them; `make` alone says what else there is.
 #
-# Building is done as whoever calls make; only what runs labs is run as root, with sudo where that is needed.
+# Nothing but `test-real` needs root: the virtual clock runs as whoever calls make, and only installing what is missing asks
+# for sudo.
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench lint clean-lab install-run install-test install-bench rust
+.PHONY: help build kernel run run-real test test-real bench determinism lint clean-lab install-run install-test install-bench rust
 
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/debug/whyclosed
 # cargo builds as the caller and starts the built tests and benchmarks through this.
 RUNNER := --config 'target."cfg(unix)".runner = ["sudo", "-E"]'
 AS_ROOT := $(if $(SUDO),$(RUNNER))
+# User-Mode Linux is for x86-64; elsewhere cases run on the real clock.
+VIRTUAL := $(filter x86_64,$(shell uname -m))
 
 help: ## Say what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
 
-run: install-run build ## Run the short seed scenarios and print their verdicts (under two minutes, after the build)
-	$(SUDO) $(PROGRAM) run scenarios/seed --filter length=short
+ifdef VIRTUAL
+run: install-run build kernel ## Run the seed scenarios and print their verdicts (hours in half a minute, after the build)
+	$(PROGRAM) run scenarios/seed
+else
+run: run-real
+endif
 
-test: install-test rust ## Run all tests, every case of the scenarios among them
-	cargo test --workspace --no-fail-fast $(AS_ROOT)
+run-real: install-run build ## Run the short seed scenarios on this machine's own kernel and clock (root; under two minutes)
+	$(SUDO) $(PROGRAM) run scenarios/seed --filter length=short --clock real
 
-bench: install-bench rust ## Time a lab up and down, beside the same lab made with `ip`
+test: install-test rust $(if $(VIRTUAL),kernel) ## Run all tests: every case on the virtual clock and, as root, the real clock's
+	cargo test --workspace --no-fail-fast
+
+test-real: install-test rust $(if $(VIRTUAL),kernel) ## Run all tests as root, with sudo
+	WHYCLOSED_ROOT=1 cargo test --workspace --no-fail-fast $(AS_ROOT)
+
+bench: install-bench build $(if $(VIRTUAL),kernel) ## Time the virtual clock, and (root) a lab up and down beside one made with `ip`
+	$(if $(VIRTUAL),cargo bench -p whyclosed-tests --bench clock)
 	cargo bench -p whyclosed-netns $(AS_ROOT)
+
+determinism: install-run build kernel ## Run the seed scenarios ten times, half of them beside other work, and compare
+	cargo bench -p whyclosed-tests --bench determinism
 
 lint: rust ## Check the format and clippy's lints
 	cargo fmt --all --check
@@ -33,6 +50,9 @@ clean-lab: build ## Remove what killed runs may have left behind
 build: rust
 	cargo build -p whyclosed
 
+kernel: build ## Build the kernel of the virtual clock, once (three minutes); later calls find it
+	$(PROGRAM) kernel
+
 install-run:
 	@scripts/install-needs cc haproxy
 
@@ -40,7 +60,7 @@ install-test:
 	@scripts/install-needs cc haproxy ip nft tshark
 
 install-bench:
-	@scripts/install-needs cc ip tc sysctl
+	@scripts/install-needs cc haproxy ip tc sysctl
 
 rust:
 	@command -v cargo >/dev/null || { \

@@ -2,18 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
+use whyclosed::run::{REAL, VIRTUAL};
+
 #[path = "src/generate.rs"]
 mod generate;
+#[path = "../netns/build.rs"]
+mod root;
 
 fn main() {
     let tests = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     let scenarios = tests.parent().unwrap_or(&tests).join("scenarios");
     // cargo looks at a whole folder: a file that is added writes the tests again.
     println!("cargo::rerun-if-changed={}", scenarios.display());
-    let written = Path::new(&variable("OUT_DIR")).join("scenarios.rs");
-    if let Err(error) = std::fs::write(&written, generate::tests(&scenarios)) {
-        println!("cargo::error=writing {}: {error}", written.display());
+    for (clock, file) in [(VIRTUAL, "scenarios.rs"), (REAL, "real_clock.rs")] {
+        let written = Path::new(&variable("OUT_DIR")).join(file);
+        if let Err(error) = std::fs::write(&written, generate::tests(&scenarios, clock)) {
+            println!("cargo::error=writing {}: {error}", written.display());
+        }
     }
+    root::main();
 }
 
 fn variable(name: &str) -> String {

@@ -16,10 +16,10 @@
 //! kernel's timers, pure), `play` (one case from build to teardown), `run` (many), `kernel` (that of the virtual clock), `cli`.
 
 pub mod actors;
-pub mod cli;
-pub mod clients;
 mod chance;
 mod claim;
+pub mod cli;
+pub mod clients;
 mod clock;
 pub mod evidence;
 pub mod expect;

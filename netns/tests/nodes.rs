@@ -12,6 +12,7 @@ use netns::{Direction, Error, Namespace, Network, Point, sysctl};
 use nlink::netlink::{Connection, Route, RtnetlinkGroup};
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn a_new_network_is_what_was_planned() {
     let network = built(plan(4, &[[0, 1], [1, 2], [1, 3]])).await;
     network.prove().await.unwrap();
@@ -19,6 +20,7 @@ async fn a_new_network_is_what_was_planned() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn a_setting_that_changed_is_found() {
     let network = built(pair()).await;
     let changed = [("net.ipv4.tcp_retries2".to_owned(), "7".to_owned())];
@@ -28,6 +30,7 @@ async fn a_setting_that_changed_is_found() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn the_settings_of_the_plan_win() {
     let mut plan = pair();
     let keepalive_time = ("net.ipv4.tcp_keepalive_time".to_owned(), "120".to_owned());
@@ -39,6 +42,7 @@ async fn the_settings_of_the_plan_win() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn an_unknown_sysctl_is_told_by_its_name_and_node() {
     let mut plan = pair();
     plan.nodes[1].sysctls.push(("net.ipv4.tcp_keepalive_tim".to_owned(), "120".to_owned()));
@@ -49,6 +53,7 @@ async fn an_unknown_sysctl_is_told_by_its_name_and_node() {
 }
 
 #[test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 fn a_refused_sysctl_is_told_with_what_was_wanted_and_found() {
     let namespace = Namespace::create().unwrap_or_else(|error| panic!("{error}"));
     let wanted = [("net.ipv4.tcp_keepalive_probes".to_owned(), "many".to_owned())];
@@ -57,6 +62,7 @@ fn a_refused_sysctl_is_told_with_what_was_wanted_and_found() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn sockets_are_listed_with_their_addresses_and_states() {
     let network = built(pair()).await;
     let (client, server) = connected(&network, 0, 1);
@@ -69,6 +75,7 @@ async fn sockets_are_listed_with_their_addresses_and_states() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn a_powered_off_node_is_silent_even_when_its_sockets_are_destroyed() {
     let mut network = built(pair()).await;
     let (mut client, server) = connected(&network, 0, 1);
@@ -85,6 +92,7 @@ async fn a_powered_off_node_is_silent_even_when_its_sockets_are_destroyed() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn a_rebooted_node_has_its_addresses_and_mac_again_and_none_of_its_connections() {
     let mut network = built(pair()).await;
     let (mut client, server) = connected(&network, 0, 1);
@@ -105,6 +113,7 @@ async fn a_rebooted_node_has_its_addresses_and_mac_again_and_none_of_its_connect
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn the_capture_follows_a_rebooted_node() {
     let mut network = built(pair()).await;
     let watch = Watch::start(&network);
@@ -116,6 +125,7 @@ async fn the_capture_follows_a_rebooted_node() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn a_wire_that_was_cut_is_cut_after_a_reboot() {
     let mut network = built(pair()).await;
     network.cut(0, Direction::From(0)).await.unwrap();
@@ -130,6 +140,7 @@ async fn a_wire_that_was_cut_is_cut_after_a_reboot() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn nothing_of_a_network_is_left_when_it_is_down() {
     let mut network = built(pair()).await;
     let (mut client, server) = connected(&network, 0, 1);
@@ -153,6 +164,7 @@ async fn nothing_of_a_network_is_left_when_it_is_down() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn a_plan_with_two_nodes_of_one_address_is_refused() {
     let mut plan = pair();
     plan.nodes[1].address = address(0);

@@ -11,6 +11,7 @@ use nlink::netlink::{Connection, Route};
 use std::os::fd::AsFd;
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn a_wire_carries_tcp_both_ways() {
     let network = built(pair()).await;
     let (mut client, mut server) = connected(&network, 0, 1);
@@ -20,6 +21,7 @@ async fn a_wire_carries_tcp_both_ways() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn every_segment_is_captured_as_sent_and_as_delivered() {
     let network = built(pair()).await;
     let watch = Watch::start(&network);
@@ -34,6 +36,7 @@ async fn every_segment_is_captured_as_sent_and_as_delivered() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn a_cut_is_silent_and_what_is_sent_into_it_is_still_captured() {
     let mut network = built(pair()).await;
     let (mut client, mut server) = connected(&network, 0, 1);
@@ -54,6 +57,7 @@ async fn a_cut_is_silent_and_what_is_sent_into_it_is_still_captured() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn a_mended_cut_delivers_what_was_held_back() {
     let mut network = built(pair()).await;
     let (mut client, mut server) = connected(&network, 0, 1);
@@ -66,6 +70,7 @@ async fn a_mended_cut_delivers_what_was_held_back() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn a_cut_of_one_way_lets_the_other_way_through() {
     let mut network = built(pair()).await;
     let (mut client, mut server) = connected(&network, 0, 1);
@@ -80,6 +85,7 @@ async fn a_cut_of_one_way_lets_the_other_way_through() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn an_unplugged_node_has_no_carrier_and_keeps_its_routes() {
     let mut network = built(pair()).await;
     let (mut client, mut server) = connected(&network, 0, 1);
@@ -101,6 +107,7 @@ async fn an_unplugged_node_has_no_carrier_and_keeps_its_routes() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn the_capture_survives_an_unplugged_wire() {
     let mut network = built(pair()).await;
     let (mut client, mut server) = connected(&network, 0, 1);
@@ -113,6 +120,7 @@ async fn the_capture_survives_an_unplugged_wire() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn no_frame_is_larger_than_the_mtu() {
     const SENT: usize = 400_000;
     let network = built(pair()).await;
@@ -133,6 +141,7 @@ async fn no_frame_is_larger_than_the_mtu() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn a_forwarding_node_joins_two_wires() {
     let mut plan = plan(3, &[[0, 1], [1, 2]]);
     plan.nodes[1].forwards = true;
@@ -143,6 +152,7 @@ async fn a_forwarding_node_joins_two_wires() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn a_node_that_does_not_forward_is_no_way() {
     let network = built(plan(3, &[[0, 1], [1, 2]])).await;
     let to = (address(2), PORT).into();
@@ -151,6 +161,7 @@ async fn a_node_that_does_not_forward_is_no_way() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn two_networks_with_the_same_addresses_do_not_see_each_other() {
     let (one, other) = (built(pair()).await, built(pair()).await);
     let watch = Watch::start(&other);
@@ -164,6 +175,7 @@ async fn two_networks_with_the_same_addresses_do_not_see_each_other() {
 }
 
 #[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
 async fn shaping_delays_packets_or_says_that_the_kernel_has_no_netem() {
     let mut network = built(pair()).await;
     let delay = std::time::Duration::from_millis(30);

@@ -11,15 +11,15 @@ use crate::{Result, ensure};
 
 /// Runs a case: its expectations hold, and its verdicts are those of its snapshot.
 ///
-/// `file` is the scenario's path below `scenarios`, `case` the case's name.
+/// `clock` is `real` or `virtual`, `file` is the scenario's path below `scenarios`, `case` the case's name.
 ///
 /// # Errors
 /// When an expectation does not hold; with what the program printed.
 ///
 /// # Panics
 /// When the verdicts differ from the snapshot.
-pub fn holds(program: &str, file: &str, case: &str) -> Result {
-    let run = play(program, file, case)?.expect_code(0)?;
+pub fn holds(program: &str, clock: &str, file: &str, case: &str) -> Result {
+    let run = play(program, clock, file, case)?.expect_code(0)?;
     let found = run.found()?;
     let result = only(&run, &found)?;
     compare(result, |name| insta::assert_yaml_snapshot!(name, Record::from(result)));
@@ -33,8 +33,8 @@ pub fn holds(program: &str, file: &str, case: &str) -> Result {
 ///
 /// # Panics
 /// When the program says something else than the snapshot.
-pub fn is_refused(program: &str, file: &str, case: &str) -> Result {
-    let run = play(program, file, case)?.expect_code(1)?;
+pub fn is_refused(program: &str, clock: &str, file: &str, case: &str) -> Result {
+    let run = play(program, clock, file, case)?.expect_code(1)?;
     let found = run.found()?;
     let result = only(&run, &found)?;
     ensure!(result.outcome == Outcome::Fail, "the outcome of {case} is {:?}", result.outcome);
@@ -45,9 +45,9 @@ pub fn is_refused(program: &str, file: &str, case: &str) -> Result {
     Ok(())
 }
 
-fn play(program: &str, file: &str, case: &str) -> Result<Run> {
+fn play(program: &str, clock: &str, file: &str, case: &str) -> Result<Run> {
     let path = scenarios().join(file).display().to_string();
-    run(program, [path.as_str(), "--filter", case, "--jobs", "1"])
+    run(program, clock, [path.as_str(), "--filter", case, "--jobs", "1"])
 }
 
 /// The folder of the scenarios.

@@ -7,17 +7,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
-use whyclosed::scenario::{find, load};
+use whyclosed::run::VIRTUAL;
+use whyclosed::scenario::{Wire, find, load};
 use whyclosed::{Case, Vocabulary};
 
 /// The folder of scenarios whose expectations must not hold.
 pub const NEGATIVE: &str = "negative";
+/// In the names of cases with the durations that people really set.
+const FULL: &str = "length=full";
 
-/// The source of the tests of all scenarios below `root`.
+/// The cases of real length that are also run on the real clock, to prove that both clocks agree.
+const AGREE: [&str; 3] = [
+    "seed/idle[length=full]",
+    "seed/cut-client[clitcpka=with,length=full]",
+    "seed/cut-server[srvtcpka=with,length=full]",
+];
+
+/// The source of the tests of all scenarios below `root` on a clock.
+///
+/// On the real clock these are the cases that are over in seconds, and [`AGREE`]; and they need root.
 ///
 /// A file that is no scenario becomes a test that fails and says why, so that the others run.
 #[must_use]
-pub fn tests(root: &Path) -> String {
+pub fn tests(root: &Path, clock: &str) -> String {
     let mut top = Folder::default();
     for file in find(&[root.to_owned()]) {
         let Ok(below) = file.strip_prefix(root) else { continue };
@@ -25,10 +37,15 @@ pub fn tests(root: &Path) -> String {
         let Some(name) = folders.pop() else { continue };
         let folder = folders.iter().fold(&mut top, |folder, name| folder.folders.entry(name.clone()).or_default());
         let negative = folders.first().is_some_and(|first| first == NEGATIVE);
-        folder.files.push(File { stem: stem(&name), path: below.display().to_string(), negative, cases: cases(&file) });
+        folder.files.push(File {
+            stem: stem(&name),
+            path: below.display().to_string(),
+            negative,
+            cases: cases(&file, clock),
+        });
     }
     let mut source = String::new();
-    top.write(&mut source);
+    top.write(clock, &mut source);
     source
 }
 
@@ -46,8 +63,27 @@ struct File {
     cases: Result<Vec<Case>, String>,
 }
 
-fn cases(file: &Path) -> Result<Vec<Case>, String> {
-    load::<Vocabulary>(file, None).map_err(|errors| errors.render(false))
+fn cases(file: &Path, clock: &str) -> Result<Vec<Case>, String> {
+    let mut cases = load::<Vocabulary>(file, None).map_err(|errors| errors.render(false))?;
+    cases.retain(|case| clock == VIRTUAL || on_real(case));
+    Ok(cases)
+}
+
+/// Whether a case is also run on the real clock: it is short, and needs nothing of the kernel that this machine may lack.
+fn on_real(case: &Case) -> bool {
+    let name = case.name();
+    let untouched = |wire: &Wire| {
+        [
+            wire.loss.is_some(),
+            wire.delay.is_some(),
+            wire.duplicate.is_some(),
+            wire.corrupt.is_some(),
+            wire.rate.is_some(),
+        ]
+        .iter()
+        .all(|shaped| !shaped)
+    };
+    case.wires.iter().all(untouched) && (!name.contains(FULL) || AGREE.contains(&name.as_str()))
 }
 
 fn stem(name: &str) -> String {
@@ -55,21 +91,21 @@ fn stem(name: &str) -> String {
 }
 
 impl Folder {
-    fn write(&self, source: &mut String) {
+    fn write(&self, clock: &str, source: &mut String) {
         let mut names = Names::default();
         for file in &self.files {
-            file.write(&names.claim(&file.stem), source);
+            file.write(&names.claim(&file.stem), clock, source);
         }
         for (name, folder) in &self.folders {
             let _ = writeln!(source, "mod {} {{", names.claim(name));
-            folder.write(source);
+            folder.write(clock, source);
             source.push_str("}\n");
         }
     }
 }
 
 impl File {
-    fn write(&self, function: &str, source: &mut String) {
+    fn write(&self, function: &str, clock: &str, source: &mut String) {
         let body = if self.negative { "is_refused" } else { "holds" };
         let cases = match &self.cases {
             Ok(cases) => cases.as_slice(),
@@ -80,11 +116,19 @@ impl File {
             }
         };
         let mut names = Names::default();
+        if cases.is_empty() {
+            return;
+        }
         source.push_str("#[rstest::rstest]\n");
         for case in cases {
             let _ = writeln!(source, "#[case::{}({:?})]", names.claim(&label(case)), case.name());
         }
-        let call = format!("whyclosed_tests::case::{body}(whyclosed_tests::under_test!(), {:?}, case)", self.path);
+        if clock != VIRTUAL {
+            source
+                .push_str("#[cfg_attr(not(whyclosed_root), ignore = \"the real clock needs root: make test-real\")]\n");
+        }
+        let program = "whyclosed_tests::under_test!()";
+        let call = format!("whyclosed_tests::case::{body}({program}, {clock:?}, {:?}, case)", self.path);
         let _ = writeln!(source, "fn {function}(#[case] case: &str) -> whyclosed_tests::Result {{\n    {call}\n}}");
     }
 }

@@ -1,6 +1,8 @@
 //! What the tests share.
 //!
 //! ```text
+//! alike.rs      whether two runs saw the same
+//! load.rs       other work for the processors
 //! generate.rs   scenarios → the source of their tests (for the build script)
 //! program.rs    running the program under test
 //! case.rs       one case of a scenario: run, and compared with its snapshot
@@ -9,9 +11,11 @@
 //! machine.rs    what a run could leave behind, and what it must not touch
 //! ```
 
+pub mod alike;
 pub mod case;
 pub mod found;
 pub mod generate;
+pub mod load;
 pub mod machine;
 pub mod program;
 pub mod record;

@@ -1,5 +1,6 @@
 //! Running the program under test.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -16,14 +17,14 @@ pub struct Run {
     pub printed: String,
 }
 
-/// Runs `program run ARGUMENTS… --out FOLDER` to its end.
+/// Runs `program run --clock CLOCK ARGUMENTS… --out FOLDER` to its end.
 ///
 /// # Errors
-/// Without root, in one line; and when the program cannot be started.
-pub fn run<A: AsRef<std::ffi::OsStr>>(program: &str, arguments: impl IntoIterator<Item = A>) -> Result<Run> {
-    need_root()?;
+/// When the program cannot be started.
+pub fn run<A: AsRef<OsStr>>(program: &str, clock: &str, arguments: impl IntoIterator<Item = A>) -> Result<Run> {
     let folder = tempfile::tempdir()?;
-    let output = Command::new(program).arg("run").args(arguments).arg("--out").arg(folder.path()).output()?;
+    let mut command = Command::new(program);
+    let output = command.args(["run", "--clock", clock]).args(arguments).arg("--out").arg(folder.path()).output()?;
     let printed = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     Ok(Run { folder, code: output.status.code(), printed })
 }
@@ -32,23 +33,22 @@ pub fn run<A: AsRef<std::ffi::OsStr>>(program: &str, arguments: impl IntoIterato
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_text(program: &str, scenario: &str, arguments: &[&str]) -> Result<Run> {
+pub fn run_text(program: &str, clock: &str, scenario: &str, arguments: &[&str]) -> Result<Run> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("scenario.yaml");
     std::fs::write(&file, scenario)?;
     let path = file.display().to_string();
-    run(program, [path.as_str()].iter().chain(arguments))
+    run(program, clock, [path.as_str()].iter().chain(arguments))
 }
 
-/// Starts `program run FILE --out OUT` without waiting for it, as the leader of a process group of its own.
+/// Starts `program run FILE --clock CLOCK --out OUT` without waiting for it, as the leader of a process group of its own.
 ///
 /// # Errors
-/// Without root, in one line; and when the program cannot be started.
-pub fn start(program: &str, file: &Path, out: &Path) -> Result<Child> {
+/// When the program cannot be started.
+pub fn start(program: &str, clock: &str, file: &Path, out: &Path) -> Result<Child> {
     use std::os::unix::process::CommandExt;
-    need_root()?;
     let mut command = Command::new(program);
-    command.arg("run").arg(file).arg("--out").arg(out).process_group(0);
+    command.args(["run", "--clock", clock]).arg(file).arg("--out").arg(out).process_group(0);
     Ok(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
 }
 
@@ -56,19 +56,6 @@ pub fn start(program: &str, file: &Path, out: &Path) -> Result<Child> {
 #[must_use]
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
-}
-
-/// Real clocks need real network namespaces.
-///
-/// # Errors
-/// Without root.
-pub fn need_root() -> Result {
-    if nix::unistd::geteuid().is_root() {
-        return Ok(());
-    }
-    Err(Failure::new(
-        "this test makes network namespaces and reads the kernel's trace: run it as root (`make test` does)",
-    ))
 }
 
 impl Run {

@@ -1,5 +1,6 @@
 //! What the program says by its exit code when it is not 0.
 
+use whyclosed::run::{REAL, VIRTUAL};
 use whyclosed_tests::program::{fixture, run, run_text};
 use whyclosed_tests::{Result, ensure, under_test};
 
@@ -22,20 +23,20 @@ const CLOSES: &str = "mechanism: app-close, closed_by: client";
 
 #[test]
 fn expectations_that_hold_end_with_0() -> Result {
-    run_text(under_test!(), &pair("", QUIET, CLOSES), &[])?.expect_code(0)?;
+    run_text(under_test!(), VIRTUAL, &pair("", QUIET, CLOSES), &[])?.expect_code(0)?;
     Ok(())
 }
 
 #[test]
 fn an_expectation_that_does_not_hold_ends_with_1() -> Result {
-    let run = run_text(under_test!(), &pair("", QUIET, "mechanism: tcp-keepalive"), &[])?.expect_code(1)?;
+    let run = run_text(under_test!(), VIRTUAL, &pair("", QUIET, "mechanism: tcp-keepalive"), &[])?.expect_code(1)?;
     ensure!(run.printed.contains("expected mechanism tcp-keepalive, got app-close"), "{}", run.printed);
     Ok(())
 }
 
 #[test]
 fn an_invalid_scenario_ends_with_2_and_nothing_is_run() -> Result {
-    let run = run_text(under_test!(), &pair(", delai: 5ms", QUIET, CLOSES), &[])?.expect_code(2)?;
+    let run = run_text(under_test!(), VIRTUAL, &pair(", delai: 5ms", QUIET, CLOSES), &[])?.expect_code(2)?;
     ensure!(run.printed.contains("did you mean `delay`?"), "{}", run.printed);
     ensure!(run.found().is_err(), "results were written");
     Ok(())
@@ -43,14 +44,15 @@ fn an_invalid_scenario_ends_with_2_and_nothing_is_run() -> Result {
 
 #[test]
 fn a_scenario_that_is_not_there_ends_with_2() -> Result {
-    let run = run(under_test!(), [fixture("none.yaml")])?.expect_code(2)?;
+    let run = run(under_test!(), VIRTUAL, [fixture("none.yaml")])?.expect_code(2)?;
     ensure!(run.printed.contains("cannot read scenario"), "{}", run.printed);
     Ok(())
 }
 
 #[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn a_wire_with_delay_runs_or_ends_with_3_and_names_the_kernel_option() -> Result {
-    let run = run_text(under_test!(), &pair(", delay: 5ms", QUIET, CLOSES), &[])?;
+    let run = run_text(under_test!(), REAL, &pair(", delay: 5ms", QUIET, CLOSES), &[])?;
     if has_netem()? {
         run.expect_code(0)?;
         return Ok(());
@@ -68,7 +70,7 @@ fn has_netem() -> Result<bool> {
 #[test]
 fn a_service_that_ends_at_once_ends_with_3_and_its_last_words() -> Result {
     let server = "command: [sh, -c, \"echo no licence; exit 1\"], port: 5672";
-    let run = run_text(under_test!(), &pair("", server, CLOSES), &[])?.expect_code(3)?;
+    let run = run_text(under_test!(), VIRTUAL, &pair("", server, CLOSES), &[])?.expect_code(3)?;
     for words in ["`s1`", "it has ended", "no licence"] {
         ensure!(run.printed.contains(words), "`{words}` is not in:\n{}", run.printed);
     }
@@ -77,7 +79,7 @@ fn a_service_that_ends_at_once_ends_with_3_and_its_last_words() -> Result {
 
 #[test]
 fn a_service_that_is_not_there_ends_with_3_and_its_name() -> Result {
-    let run = run_text(under_test!(), &pair("", "command: [no-such-program]", CLOSES), &[])?.expect_code(3)?;
+    let run = run_text(under_test!(), VIRTUAL, &pair("", "command: [no-such-program]", CLOSES), &[])?.expect_code(3)?;
     ensure!(run.printed.contains("starting `no-such-program`: No such file"), "{}", run.printed);
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use whyclosed::run::{REAL, VIRTUAL};
 use whyclosed_tests::{Result, case, ensure, generate};
 
 /// A folder of scenarios with one file, which the test adds to.
@@ -30,17 +31,17 @@ fn add(library: &Path, from: &str, to: &str) -> Result {
 #[test]
 fn a_scenario_that_is_added_has_tests_of_its_own() -> Result {
     let library = library()?;
-    let before = generate::tests(library.path());
+    let before = generate::tests(library.path(), VIRTUAL);
     ensure!(!before.contains("mod mine"), "it is there before it was added:\n{before}");
     add(library.path(), "seed/killed.yaml", "mine/killed.yaml")?;
-    let after = generate::tests(library.path());
+    let after = generate::tests(library.path(), VIRTUAL);
     ensure!(after.contains("mod mine {\n#[rstest::rstest]\n#[case::"), "it has no tests:\n{after}");
     Ok(())
 }
 
 #[test]
 fn every_case_is_a_test_of_its_own_name() -> Result {
-    let source = generate::tests(library()?.path());
+    let source = generate::tests(library()?.path(), VIRTUAL);
     for length in ["short", "full"] {
         ensure!(source.contains(&format!("#[case::length_{length}(\"")), "no case of length {length}:\n{source}");
     }
@@ -48,12 +49,23 @@ fn every_case_is_a_test_of_its_own_name() -> Result {
 }
 
 #[test]
+fn the_real_clock_has_the_short_cases_and_three_of_real_length() -> Result {
+    let virtually = generate::tests(&case::scenarios(), VIRTUAL);
+    let really = generate::tests(&case::scenarios(), REAL);
+    let full = |source: &str| source.matches("length_full").count();
+    ensure!(full(&really) == 3 && full(&virtually) > 3, "{} of {} are on both", full(&really), full(&virtually));
+    let short = |source: &str| source.matches("length_short").count();
+    ensure!(short(&really) == short(&virtually), "{} of {} are on both", short(&really), short(&virtually));
+    Ok(())
+}
+
+#[test]
 fn files_and_folders_that_start_with_an_underscore_have_no_tests() -> Result {
     let library = library()?;
-    let before = generate::tests(library.path());
+    let before = generate::tests(library.path(), VIRTUAL);
     add(library.path(), "seed/killed.yaml", "_drafts/killed.yaml")?;
     add(library.path(), "seed/killed.yaml", "seed/_killed.yaml")?;
-    ensure!(generate::tests(library.path()) == before, "hidden files have tests");
+    ensure!(generate::tests(library.path(), VIRTUAL) == before, "hidden files have tests");
     Ok(())
 }
 
@@ -61,7 +73,7 @@ fn files_and_folders_that_start_with_an_underscore_have_no_tests() -> Result {
 fn a_file_that_is_no_scenario_is_a_test_that_says_what_is_wrong() -> Result {
     let library = library()?;
     fs::write(library.path().join("wrong.yaml"), "title: Wrong\ntimelime: []\n")?;
-    let source = generate::tests(library.path());
+    let source = generate::tests(library.path(), VIRTUAL);
     ensure!(source.contains("fn wrong() -> whyclosed_tests::Result {\n    Err("), "no test fails:\n{source}");
     ensure!(source.contains("unknown key `timelime`"), "it does not say why:\n{source}");
     Ok(())
@@ -73,7 +85,7 @@ fn names_that_are_no_identifiers_still_name_tests() -> Result {
     for name in ["match", "1.5", "a-b", "a_b", "_"] {
         add(library.path(), "seed/killed.yaml", &format!("names/{name}.yaml").replace("/_.", "/-."))?;
     }
-    let source = generate::tests(library.path());
+    let source = generate::tests(library.path(), VIRTUAL);
     for name in ["match_0", "_1_5", "a_b", "a_b_", "__0"] {
         ensure!(source.contains(&format!("fn {name}(")), "no function {name}:\n{source}");
     }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use whyclosed::evidence::{Event, Fact, Pair, Point, Report, Segment};
+use whyclosed::run::REAL;
 use whyclosed::verdict::Verdict;
 use whyclosed_tests::program::run_text;
 use whyclosed_tests::{Failure, Result, ensure, under_test};
@@ -71,8 +72,9 @@ fn scenario() -> String {
 }
 
 #[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn fifty_connections_of_one_millisecond_are_joined_as_the_wire_shows() -> Result {
-    let run = run_text(under_test!(), &scenario(), &[])?.expect_code(0)?;
+    let run = run_text(under_test!(), REAL, &scenario(), &[])?.expect_code(0)?;
     let found = run.found()?;
     let case = found.results.cases.first().ok_or_else(|| run.failure("no case was run"))?;
     let truth = Truth::of(&found.evidence(case)?)?;

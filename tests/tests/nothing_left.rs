@@ -11,8 +11,9 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use whyclosed::run::REAL;
 use whyclosed_tests::machine::{Standing, as_before, host_network, tracefs_instances};
-use whyclosed_tests::program::{fixture, need_root, start};
+use whyclosed_tests::program::{fixture, start};
 use whyclosed_tests::{Failure, Result, ensure, under_test};
 
 const PROGRAM: &str = under_test!();
@@ -38,7 +39,7 @@ fn random() -> Result<StdRng> {
 }
 
 fn run(out: &Path) -> Result<Child> {
-    start(PROGRAM, &fixture("daemons.yaml"), out)
+    start(PROGRAM, REAL, &fixture("daemons.yaml"), out)
 }
 
 fn pid(child: &Child) -> Pid {
@@ -67,8 +68,8 @@ fn until_daemons_run(before: &Standing) -> Result {
 }
 
 #[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn a_run_that_is_killed_at_any_moment_leaves_nothing_behind() -> Result {
-    need_root()?;
     let _alone = alone();
     let mut random = random()?;
     let out = tempfile::tempdir()?;
@@ -87,7 +88,6 @@ fn a_run_that_is_killed_at_any_moment_leaves_nothing_behind() -> Result {
 
 /// Ends a run while its daemons run, and looks at what is left; `code` is the exit code that it then has, `None` after a signal.
 fn ended_by(end: impl Fn(Pid) -> nix::Result<()>, code: Option<i32>) -> Result {
-    need_root()?;
     let _alone = alone();
     let out = tempfile::tempdir()?;
     let before = Standing::look(PROGRAM)?;
@@ -100,23 +100,26 @@ fn ended_by(end: impl Fn(Pid) -> nix::Result<()>, code: Option<i32>) -> Result {
 }
 
 #[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn a_run_that_is_killed_while_its_daemons_run_leaves_nothing_behind() -> Result {
     ended_by(|run| kill(run, Signal::SIGKILL), None)
 }
 
 #[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn a_run_that_is_killed_with_its_process_group_leaves_nothing_behind() -> Result {
     ended_by(|run| killpg(run, Signal::SIGKILL), None)
 }
 
 #[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn a_run_that_is_interrupted_leaves_nothing_behind() -> Result {
     ended_by(|run| kill(run, Signal::SIGINT), Some(3))
 }
 
 #[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn a_run_that_ends_in_order_leaves_nothing_behind() -> Result {
-    need_root()?;
     let _alone = alone();
     let out = tempfile::tempdir()?;
     let before = Standing::look(PROGRAM)?;
@@ -126,8 +129,8 @@ fn a_run_that_ends_in_order_leaves_nothing_behind() -> Result {
 }
 
 #[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn clean_removes_what_a_run_left_that_was_killed_with_its_guard() -> Result {
-    need_root()?;
     let _alone = alone();
     let out = tempfile::tempdir()?;
     let before = Standing::look(PROGRAM)?;
@@ -149,8 +152,8 @@ fn clean_removes_what_a_run_left_that_was_killed_with_its_guard() -> Result {
 }
 
 #[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn the_hosts_own_network_is_the_same_before_during_and_after_a_run() -> Result {
-    need_root()?;
     let _alone = alone();
     let out = tempfile::tempdir()?;
     let standing = Standing::look(PROGRAM)?;

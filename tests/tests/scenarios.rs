@@ -1,3 +1,3 @@
-//! Every case of every scenario.
+//! Every case of every scenario, on the virtual clock.
 
 include!(concat!(env!("OUT_DIR"), "/scenarios.rs"));

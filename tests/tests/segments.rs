@@ -1,6 +1,7 @@
 //! Segments are those of the wire: no offload makes larger ones.
 
 use whyclosed::evidence::{Event, Fact, Point};
+use whyclosed::run::VIRTUAL;
 use whyclosed_tests::program::{fixture, run};
 use whyclosed_tests::{Result, ensure, under_test};
 
@@ -9,7 +10,7 @@ const LINK: u32 = 14;
 
 #[test]
 fn no_frame_of_400_kb_is_above_the_mtu() -> Result {
-    let run = run(under_test!(), [fixture("bulk.yaml")])?.expect_code(0)?;
+    let run = run(under_test!(), VIRTUAL, [fixture("bulk.yaml")])?.expect_code(0)?;
     let found = run.found()?;
     ensure!(found.results.cases.len() == 2, "{} cases instead of 2", found.results.cases.len());
     for case in &found.results.cases {

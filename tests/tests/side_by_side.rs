@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use whyclosed::evidence::{Event, Fact, Pair};
 use whyclosed::report::results::CaseResult;
+use whyclosed::run::REAL;
 use whyclosed_tests::program::{Run, fixture, run};
 use whyclosed_tests::{Failure, Result, ensure, under_test};
 
@@ -11,7 +12,8 @@ use whyclosed_tests::{Failure, Result, ensure, under_test};
 const LISTENED: [u16; 2] = [5672, 7000];
 
 fn sixteen(jobs: &str) -> Result<Run> {
-    run(under_test!(), [fixture("sixteen-faults.yaml").as_os_str(), "--jobs".as_ref(), jobs.as_ref()])?.expect_code(0)
+    run(under_test!(), REAL, [fixture("sixteen-faults.yaml").as_os_str(), "--jobs".as_ref(), jobs.as_ref()])?
+        .expect_code(0)
 }
 
 fn check(run: &Run) -> Result {
@@ -28,11 +30,13 @@ fn check(run: &Run) -> Result {
 }
 
 #[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn sixteen_equal_cases_at_once_each_have_their_own_events_and_verdicts() -> Result {
     check(&sixteen("16")?)
 }
 
 #[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn two_runs_side_by_side_do_not_disturb_each_other() -> Result {
     let runs = std::thread::scope(|scope| {
         let [one, other] = [scope.spawn(|| sixteen("16")), scope.spawn(|| sixteen("16"))];

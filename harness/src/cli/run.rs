@@ -8,6 +8,7 @@ use super::terminal::Terminal;
 use super::{BROKEN, FAILED, PASSED, check};
 use crate::guest::launch::Launcher;
 use crate::guest::processors;
+use crate::kernel;
 use crate::report::results::{self, CaseResult, Outcome, Results};
 use crate::report::table;
 use crate::run::{Plan, run};
@@ -102,7 +103,10 @@ fn attempt(arguments: &Arguments, cases: Vec<crate::Case>) -> Result<u8, Box<dyn
         }
         Clock::Real => None,
         Clock::Virtual => Some(Launcher {
-            kernel: arguments.kernel.clone().map_or_else(kernel, Ok)?,
+            kernel: match &arguments.kernel {
+                Some(kernel) => kernel.clone(),
+                None => kernel::find()?.path,
+            },
             program: program.clone(),
             out: arguments.out.clone(),
             seed: arguments.seed,
@@ -135,11 +139,6 @@ fn attempt(arguments: &Arguments, cases: Vec<crate::Case>) -> Result<u8, Box<dyn
     let out = plan.out.join("results.json").display().to_string();
     anstream::print!("{}", table::summary(&results, started.elapsed().as_secs_f64(), arguments.seed, &out, &rerun));
     Ok(code)
-}
-
-/// The kernel that `whyclosed kernel` has built.
-fn kernel() -> Result<PathBuf, Box<dyn std::error::Error>> {
-    Err("no kernel".into())
 }
 
 fn code(results: &[CaseResult]) -> u8 {

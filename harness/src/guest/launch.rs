@@ -39,7 +39,9 @@ pub enum Error {
         cause: std::io::Error,
     },
     /// A path that cannot stand on a kernel's command line.
-    #[error("the path {0} cannot be given to a kernel: it has a quote, a line break or another control character in it; choose another with --out, or move the program")]
+    #[error(
+        "the path {0} cannot be given to a kernel: it has a quote, a line break or another control character in it; choose another with --out, or move the program"
+    )]
     Path(PathBuf),
     /// It ended without a result.
     #[error("the guest kernel ended without a result ({status}){}", shown(.lines))]
@@ -104,7 +106,7 @@ impl Launcher {
         let started = Instant::now();
         let folder = self.prepare(case, progress.is_watched())?;
         let memory = Memory::new(claim.number).map_err(|e| doing("making a place for the guest's memory", e))?;
-        let mut guest = self.start(&folder, &memory, claim.number)?;
+        let mut guest = self.start(&folder, memory, claim.number)?;
         let ended = guest.follow(&case.name(), progress, self.stall, &folder).await;
         let _ = fs::remove_dir_all(folder.join(MCONSOLE));
         let status = ended?;
@@ -131,7 +133,7 @@ impl Launcher {
         Ok(folder)
     }
 
-    fn start(&self, folder: &Path, memory: &Memory, processor: usize) -> Result<Guest, Error> {
+    fn start(&self, folder: &Path, memory: Memory, processor: usize) -> Result<Guest, Error> {
         let contained = Contained {
             processor: Some(processor),
             parent: i32::try_from(std::process::id()).ok(),
@@ -146,7 +148,7 @@ impl Launcher {
         // It dies with the thread that starts it (prctl(2), PR_SET_PDEATHSIG): a worker of the runtime, which lives as long.
         let mut child = command.spawn().map_err(|e| doing(format!("starting {}", self.kernel.display()), e))?;
         let console = child.stderr.take().map(Console::read);
-        Ok(Guest { child, console })
+        Ok(Guest { child, console, memory: Some(memory) })
     }
 
     /// The kernel's command line (Documentation/admin-guide/kernel-parameters.txt, `linux --help`).
@@ -194,6 +196,7 @@ fn parameter(name: &str, path: &Path) -> Result<OsString, Error> {
 struct Guest {
     child: Child,
     console: Option<Console>,
+    memory: Option<Memory>,
 }
 
 impl Guest {
@@ -223,7 +226,9 @@ impl Guest {
                     at_s = moment.clock_s;
                     progress.moment(case, &moment);
                 }
-                Ok(Line::Booted | Line::Done) | Err(_) => {}
+                // Its memory has no name any more, so nothing is left behind should this process be killed from here on.
+                Ok(Line::Booted) => drop(self.memory.take()),
+                Ok(Line::Done) | Err(_) => {}
             }
         }
         self.child.wait().await.map_err(|e| doing("waiting for the guest's end", e))

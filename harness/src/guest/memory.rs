@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::{FsFlags, statvfs};
 
+use super::processors;
+
 /// Folders of memory that Linux systems have.
 const FOLDERS: [&str; 2] = ["/dev/shm", "/run/shm"];
 /// What the folder of a run's guests begins with.
@@ -25,7 +27,7 @@ impl Memory {
         let below = FOLDERS.iter().map(Path::new).find(|folder| executable(folder));
         let below = below.map_or_else(std::env::temp_dir, Path::to_owned);
         // The processor is claimed: whatever has this name was left by a launcher that was killed.
-        let folder = below.join(format!("{PREFIX}{}-{processor}", nix::unistd::getuid()));
+        let folder = below.join(name(processor));
         let _ = fs::remove_dir_all(&folder);
         let made = fs::create_dir(&folder);
         made.map_err(|e| std::io::Error::new(e.kind(), format!("making {}: {e}", folder.display())))?;
@@ -37,6 +39,20 @@ impl Memory {
     pub fn folder(&self) -> &Path {
         &self.0
     }
+}
+
+/// Removes what killed launchers of this user have left; returns what it was.
+#[must_use]
+pub fn sweep() -> Vec<PathBuf> {
+    let folders = FOLDERS.iter().map(PathBuf::from).chain([std::env::temp_dir()]);
+    let free = |number: &usize| matches!(crate::claim::try_claim(processors::CLAIM, &[*number]), Ok(Some(_)));
+    let idle: Vec<_> = processors::usable().into_iter().filter(free).collect();
+    let candidates = folders.flat_map(|folder| idle.iter().map(move |number| folder.join(name(*number))));
+    candidates.filter(|folder| fs::remove_dir_all(folder).is_ok()).collect()
+}
+
+fn name(processor: usize) -> String {
+    format!("{PREFIX}{}-{processor}", nix::unistd::getuid())
 }
 
 impl Drop for Memory {

@@ -20,7 +20,7 @@ mod console;
 pub mod contain;
 pub mod init;
 pub mod launch;
-mod memory;
+pub mod memory;
 mod mounts;
 pub mod processors;
 mod wheel;

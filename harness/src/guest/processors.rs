@@ -9,6 +9,8 @@ use nix::unistd::Pid;
 
 use crate::claim::{Claim, claim};
 
+/// What a processor is claimed as.
+pub const CLAIM: &str = "processor";
 /// How often a processor is asked for while all are taken.
 const POLL: Duration = Duration::from_millis(10);
 /// How long one is waited for: other runs on this machine have their turn.
@@ -27,5 +29,5 @@ pub fn usable() -> Vec<usize> {
 /// When none becomes free within an hour.
 pub async fn one() -> std::io::Result<Claim> {
     let missing = || std::io::Error::other("guests of other runs have held every processor for an hour");
-    claim("processor", &usable(), POLL, LIMIT).await?.ok_or_else(missing)
+    claim(CLAIM, &usable(), POLL, LIMIT).await?.ok_or_else(missing)
 }

@@ -23,7 +23,7 @@ pub fn wait_for_start(ticks_per_second: u32) -> std::io::Result<i64> {
     // The kernel notes a tick when it goes idle; since its start it may not have.
     std::thread::sleep(IDLE);
     let text = fs::read_to_string("/proc/timer_list")?;
-    let (ticks, at_ns) = last_tick(&text)
+    let (ticks, at_ns) = last_tick(&text, tick_ns)
         .ok_or_else(|| std::io::Error::other("/proc/timer_list does not tell when which tick was counted"))?;
     let start_ns = at_ns + (ROUND - ticks % ROUND) % ROUND * tick_ns;
     let now_ns = u64::try_from(clock::monotonic_ns()).unwrap_or_default();
@@ -31,35 +31,39 @@ pub fn wait_for_start(ticks_per_second: u32) -> std::io::Result<i64> {
     Ok(i64::try_from(start_ns).unwrap_or(i64::MAX))
 }
 
-/// The count of ticks when the processor last went idle, and when that tick was, nanoseconds (kernel/time/timer_list.c).
-fn last_tick(timer_list: &str) -> Option<(u64, u64)> {
+/// The count of ticks at the last tick, and when that was, nanoseconds (kernel/time/timer_list.c): the processor's own last
+/// tick says on which grid ticks lie.
+fn last_tick(timer_list: &str, tick_ns: u64) -> Option<(u64, u64)> {
     let value = |name: &str| {
         let line = timer_list.lines().find_map(|line| line.trim_start().strip_prefix(name))?;
         line.trim_start_matches([' ', ':']).split(' ').next()?.parse::<u64>().ok()
     };
-    let (ticks, at_ns) = (value(".idle_jiffies")?, value(".last_tick")?);
-    (ticks > 0 && at_ns > 0).then_some((ticks, at_ns))
+    let (ticks, now_ns, grid_ns) = (value("jiffies")?, value("now at")?, value(".last_tick")?);
+    let since_ns = now_ns.checked_sub(grid_ns)? % tick_ns.max(1);
+    (ticks > 0 && grid_ns > 0).then_some((ticks, now_ns - since_ns))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const TICK_NS: u64 = 4_000_000;
+
     #[test]
-    fn the_tick_of_a_processor_is_read_with_its_time() {
-        let text = "cpu: 0\n  .last_tick      : 12000000 nsecs\n  .tick_stopped   : 0\n  .idle_jiffies   : 4294892299\n";
-        assert_eq!(last_tick(text), Some((4_294_892_299, 12_000_000)));
+    fn the_last_tick_before_now_is_read_with_its_time() {
+        let text = "now at 101054912 nsecs\n\ncpu: 0\n  .last_tick      : 12000000 nsecs\njiffies: 4294892321\n";
+        assert_eq!(last_tick(text, TICK_NS), Some((4_294_892_321, 100_000_000)));
     }
 
     #[test]
     fn a_processor_that_never_was_idle_tells_nothing() {
-        assert_eq!(last_tick("  .last_tick      : 0 nsecs\n  .idle_jiffies   : 0\n"), None);
+        assert_eq!(last_tick("now at 3 nsecs\n  .last_tick      : 0 nsecs\njiffies: 7\n", TICK_NS), None);
     }
 
     proptest::proptest! {
         #[test]
         fn no_timer_list_makes_it_panic(text in ".*") {
-            let _ = last_tick(&text);
+            let _ = last_tick(&text, TICK_NS);
         }
     }
 }

@@ -36,8 +36,8 @@ use self::pulse::Pulse;
 use self::slices::Slice;
 use self::watch::Watch;
 use crate::Case;
-use crate::chance;
 use crate::actors::Order;
+use crate::chance;
 use crate::evidence::routes::Route;
 use crate::evidence::store::Ledger;
 use crate::evidence::trace::Tracer;
@@ -134,13 +134,7 @@ impl Lab {
     ///
     /// # Errors
     /// When the machine lacks something (root, netem, …).
-    pub async fn build(
-        case: Arc<Case>,
-        site: Site,
-        ledger: Ledger,
-        slice: Slice,
-        pulse: Pulse,
-    ) -> Result<Lab, Error> {
+    pub async fn build(case: Arc<Case>, site: Site, ledger: Ledger, slice: Slice, pulse: Pulse) -> Result<Lab, Error> {
         let network = Network::build(plan(&case, &slice, site.seed)).await?;
         network.prove().await?;
         let addresses: BTreeMap<_, _> = case.nodes.iter().map(|node| (node.name.to_string(), node.address)).collect();

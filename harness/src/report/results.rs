@@ -184,6 +184,34 @@ fn as_map<S: Serializer>(values: &[(String, String)], serializer: S) -> Result<S
 }
 
 fn from_map<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
-    let map = serde_json::Map::deserialize(deserializer)?;
-    Ok(map.into_iter().map(|(key, value)| (key, value.as_str().unwrap_or_default().to_string())).collect())
+    struct InOrder;
+    impl<'de> serde::de::Visitor<'de> for InOrder {
+        type Value = Vec<(String, String)>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a map of texts")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut values = Vec::new();
+            while let Some(entry) = map.next_entry()? {
+                values.push(entry);
+            }
+            Ok(values)
+        }
+    }
+    deserializer.deserialize_map(InOrder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_that_is_read_back_has_the_name_that_it_was_written_with() {
+        let text = r#"{"scenario":"s","case":{"z":"1","a":"2"},"clock":"real","outcome":"pass","wall_s":0.0,"clock_s":0.0,
+            "connections":[],"checks":[],"messages":[],"folder":"s/z=1_a=2"}"#;
+        let result: CaseResult = serde_json::from_str(text).expect("a result");
+        assert_eq!(result.name(), "s[z=1,a=2]");
+    }
 }
