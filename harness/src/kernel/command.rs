@@ -35,7 +35,7 @@ pub enum Error {
         tail: String,
     },
     /// This program was told to end.
-    #[error("interrupted; what was unpacked and built so far has been removed")]
+    #[error("interrupted; nothing is left of what was begun")]
     Interrupted,
 }
 

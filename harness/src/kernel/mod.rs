@@ -36,7 +36,7 @@ pub struct Kernel {
 /// No kernel is there.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
-    "the virtual clock has no kernel `{hash}` in {}: `whyclosed kernel` (or `make kernel`) builds it, in about 3 minutes, once",
+    "the virtual clock has no kernel `{hash}` in {}: `whyclosed kernel` (or `make kernel`) builds it, once, in a few minutes",
     list(looked)
 )]
 pub struct Missing {

@@ -63,7 +63,10 @@ pub async fn ensure(named: Option<Source>, mut say: impl FnMut(&str)) -> Result<
             say("apt-get update");
             // An old list may do, and what is missing shows when it is installed.
             let updated = apt_get(apt, &["update", "-q"], &mut say).await;
-            let mut why = String::from("apt-get has no newer one");
+            if let Err(command::Error::Interrupted) = updated {
+                return Err(command::Error::Interrupted.into());
+            }
+            let mut why = String::from("and it still is after its packages were installed");
             if find().is_none() {
                 match source_package().await {
                     Some(package) => packages.push(package),
