@@ -3,6 +3,7 @@
 //! ```text
 //! alike.rs      whether two runs saw the same
 //! load.rs       other work for the processors
+//! attack.rs     what a contained program must not be able to do to files
 //! generate.rs   scenarios → the source of their tests (for the build script)
 //! program.rs    running the program under test
 //! case.rs       one case of a scenario: run, and compared with its snapshot
@@ -12,6 +13,7 @@
 //! ```
 
 pub mod alike;
+pub mod attack;
 pub mod case;
 pub mod found;
 pub mod generate;
