@@ -12,6 +12,9 @@
 //! report     results.json, the table
 //! ```
 //!
+//! A case is played on one of two clocks: this machine's (`run::stage`), or a guest kernel's (`guest`, with the kernel that
+//! `kernel` builds and finds), where the same program plays it as process 1.
+//!
 //! Beside them: `actors` (the programs that the lab runs), `clients` and `services` (what a scenario can name), `wheel` (the
 //! kernel's timers, pure), `play` (one case from build to teardown), `run` (many), `kernel` (that of the virtual clock), `cli`.
 

@@ -12,6 +12,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 /// Lines of the console that an error shows.
 const LAST_LINES: usize = 24;
+/// User-Mode Linux tries at its start whether pseudo-terminals send signals (arch/um/os-Linux/sigio.c); containment denies it
+/// theirs, and nothing uses them.
+const PROBE: &str = "check_one_sigio failed";
 /// The console is read to its end when its kernel has ended; this is how long that may take.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -43,7 +46,7 @@ async fn keep(console: impl AsyncRead + Unpin, lines: Arc<Mutex<VecDeque<String>
     while console.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
         let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
         line.clear();
-        if is_trace(&text) {
+        if is_trace(&text) || text.starts_with(PROBE) {
             continue;
         }
         let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);

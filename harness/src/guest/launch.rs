@@ -113,7 +113,7 @@ impl Launcher {
         let text = fs::read(folder.join(RESULT));
         let result = text.ok().filter(|_| status.success()).and_then(|text| serde_json::from_slice(&text).ok());
         let lines = if result.is_none() { guest.last_lines().await } else { Vec::new() };
-        let mut result: CaseResult = result.ok_or_else(|| Error::Ended { status, lines })?;
+        let mut result: CaseResult = result.ok_or(Error::Ended { status, lines })?;
         result.wall_s = results::round(started.elapsed());
         Ok(result)
     }

@@ -3,18 +3,18 @@
 /// What is asked for; `make allnoconfig` leaves everything else out.
 pub const FRAGMENT: &str = include_str!("fragment.config");
 
+/// The lines of a fragment that set an option.
+pub fn options(fragment: &str) -> impl Iterator<Item = &str> {
+    fragment.lines().map(str::trim).filter(|line| line.starts_with("CONFIG_"))
+}
+
 /// The lines of a fragment that a final `.config` does not have.
 ///
 /// Kconfig drops without a word what does not exist or whose dependencies are not met.
 #[must_use]
 pub fn missing(fragment: &str, config: &str) -> Vec<String> {
     let has: std::collections::HashSet<&str> = config.lines().map(str::trim_end).collect();
-    fragment
-        .lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with("CONFIG_") && !has.contains(line))
-        .map(String::from)
-        .collect()
+    options(fragment).filter(|line| !has.contains(line)).map(String::from).collect()
 }
 
 #[cfg(test)]

@@ -97,7 +97,10 @@ fn hash_of(fragment: &str, changes: &[changes::Change]) -> String {
         sha.update(text.len().to_le_bytes());
         sha.update(text);
     };
-    add(fragment);
+    // A comment, or another order, makes no other kernel.
+    let mut options: Vec<_> = fragment::options(fragment).collect();
+    options.sort_unstable();
+    add(&options.join("\n"));
     for change in changes {
         add(change.file);
         add(change.from);
