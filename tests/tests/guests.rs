@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use whyclosed::evidence::Fact;
 use whyclosed::run::VIRTUAL;
-use whyclosed_tests::alike::{differences, sightings};
+use whyclosed_tests::alike::{Sighting, differences, sightings};
 use whyclosed_tests::load::Load;
 use whyclosed_tests::program::{Run, fixture, run};
 use whyclosed_tests::{Result, case, ensure, under_test};
@@ -67,16 +66,15 @@ fn runs_on_an_idle_and_on_a_busy_machine_see_the_same_to_a_millisecond() -> Resu
 }
 
 #[test]
-fn the_same_seed_loses_the_same_packets_and_another_seed_others() -> Result {
-    let path = case::scenarios().join("netem/loss.yaml").display().to_string();
-    let seen = |seed: &str| -> Result<usize> {
-        let run = run(under_test!(), VIRTUAL, [path.as_str(), "--seed", seed])?.expect_code(0)?;
-        let found = run.found()?;
-        let events = found.evidence(&found.results.cases[0])?;
-        Ok(events.iter().filter(|event| matches!(event.fact, Fact::Segment(_))).count())
+fn the_same_seed_loses_the_same_probes_and_another_seed_others() -> Result {
+    let path = case::scenarios().join("netem/loss-of-probes.yaml").display().to_string();
+    let seen = |seed: &str| -> Result<Vec<Sighting>> {
+        let run = run(under_test!(), VIRTUAL, [path.as_str(), "--filter", "probes=few", "--seed", seed])?;
+        sightings(&run.expect_code(0)?)
     };
     let (once, again, other) = (seen("7")?, seen("7")?, seen("8")?);
-    ensure!(once == again, "with one seed {once} segments were seen, then {again}");
-    ensure!(once != other, "with another seed the same {once} segments were seen");
+    let different = differences(&once, &again, SAME_S);
+    ensure!(different.is_empty(), "with one seed {}", different.join("\n"));
+    ensure!(!differences(&once, &other, SAME_S).is_empty(), "with another seed the same probes were lost: {once:?}");
     Ok(())
 }

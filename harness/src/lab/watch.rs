@@ -1,5 +1,6 @@
 //! The watch: reads settings and sessions of what runs, whenever a connection is made and before each step.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -127,11 +128,19 @@ pub fn state(of_table: netns::sockets::TcpState) -> Option<TcpState> {
 
 async fn look_at_new_connections(shared: Arc<Shared>) {
     let made = |ledger: &Ledger| ledger.count(|fact| matches!(fact, Fact::State { new: TcpState::Established, .. }));
-    let mut known = 0;
+    let (mut known, mut looked_at) = (0, HashSet::new());
     loop {
         shared.ledger.until(|ledger| made(ledger) > known).await;
         tokio::time::sleep(SETTLING).await;
         known = made(&shared.ledger);
+        // A health check has come and gone by now: nobody can look at it any more, and there are hundreds of them.
+        let standing = shared.ledger.states().into_iter().filter(|(_, _, state)| *state != TcpState::Close);
+        let standing: HashSet<_> = standing.map(|(node, pair, _)| (node, pair)).collect();
+        let is_new = standing.iter().any(|connection| !looked_at.contains(connection));
+        looked_at = standing;
+        if !is_new {
+            continue;
+        }
         let looking = shared.clone();
         let _ = tokio::task::spawn_blocking(move || looking.look()).await;
     }
