@@ -97,16 +97,13 @@ impl<'a> Scene<'a> {
         self.model.exits.iter().find(|exit| exit.node == self.me().node && exit.pid == *pid && exit.at <= end.at)
     }
 
-    /// The segments that the kernel takes for a sign of life: not the peer's keepalive probes, which it only answers
-    /// (tcp_validate_incoming() goes no further with a sequence number before the window).
+    /// The segments that the kernel takes for a sign of life: not the peer's keepalive probes, nor its SYN, ACK sent again, which
+    /// it only answers (tcp_validate_incoming() goes no further with a sequence number before the window).
     #[must_use]
     pub fn heard(&self) -> Vec<&'a Seen> {
         let mut furthest: Option<u32> = None;
         let fresh = |seen: &&Seen| {
-            let probe = seen.payload <= 1
-                && !seen.flags.syn()
-                && !seen.flags.fin()
-                && furthest.is_some_and(|far| before(seen.seq, far));
+            let probe = seen.payload <= 1 && !seen.flags.fin() && furthest.is_some_and(|far| before(seen.seq, far));
             if furthest.is_none_or(|far| before(far, seen.end())) {
                 furthest = Some(seen.end());
             }
