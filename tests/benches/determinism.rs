@@ -1,6 +1,8 @@
 //! The seed scenarios again and again on the virtual clock, every second time beside other work: do all runs see the same?
 //!
-//!     cargo bench -p whyclosed-tests --bench determinism -- 100
+//!     cargo bench -p whyclosed-tests --bench determinism -- 100 length=short
+//!
+//! runs the cases with that text in their names a hundred times.
 
 use whyclosed::run::VIRTUAL;
 use whyclosed_tests::alike::{Sighting, differences, sightings, spread};
@@ -17,12 +19,14 @@ const WITHIN_S: f64 = 0.001;
 
 fn main() -> Result {
     let runs = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(RUNS);
+    let filter = std::env::args().skip(1).find(|word| !word.starts_with('-') && word.parse::<usize>().is_err());
+    let filter = filter.unwrap_or_default();
     let path = case::scenarios().join("seed").display().to_string();
     let mut first: Option<Vec<Sighting>> = None;
     let (mut worst, mut differ) = (0.0_f64, 0);
     for number in 1..=runs {
         let load = if number % 2 == 0 { Some(Load::start(LOAD)?) } else { None };
-        let seen = sightings(&run(under_test!(), VIRTUAL, [path.as_str(), "--quiet"])?.expect_code(0)?)?;
+        let seen = sightings(&run(under_test!(), VIRTUAL, [path.as_str(), "--quiet", "--filter", &filter])?.expect_code(0)?)?;
         drop(load);
         let Some(first) = &first else {
             first = Some(seen);

@@ -130,7 +130,7 @@ fn by_time(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer, nominal:
         (Some(true), true) => format!("last payload to {}", leg.peer().me().node),
         (Some(false), _) => format!("last payload from {}", leg.peer().me().node),
         (Some(true), false) => format!("last payload to {}", leg.peer().me().node),
-        (None, _) => "the handshake".into(),
+        (None, _) => "handshake".into(),
     };
     let since = payload.map_or_else(|| leg.established(), |payload| payload.at);
     // A frozen proxy's clock stands still too (measured with 2.6).
