@@ -146,7 +146,7 @@ impl Launcher {
         command.current_dir(folder).env("TMPDIR", memory.folder());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // It dies with the thread that starts it (prctl(2), PR_SET_PDEATHSIG): a worker of the runtime, which lives as long.
-        let mut child = command.spawn().map_err(|e| doing(format!("starting {}", self.kernel.display()), e))?;
+        let mut child = command.spawn().map_err(|e| doing(format!("starting {}", self.program.display()), e))?;
         let console = child.stderr.take().map(Console::read);
         Ok(Guest { child, console, memory: Some(memory) })
     }
