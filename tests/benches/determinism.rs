@@ -26,7 +26,8 @@ fn main() -> Result {
     let (mut worst, mut differ) = (0.0_f64, 0);
     for number in 1..=runs {
         let load = if number % 2 == 0 { Some(Load::start(LOAD)?) } else { None };
-        let seen = sightings(&run(under_test!(), VIRTUAL, [path.as_str(), "--quiet", "--filter", &filter])?.expect_code(0)?)?;
+        let seen =
+            sightings(&run(under_test!(), VIRTUAL, [path.as_str(), "--quiet", "--filter", &filter])?.expect_code(0)?)?;
         drop(load);
         let Some(first) = &first else {
             first = Some(seen);
