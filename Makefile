@@ -50,7 +50,7 @@ clean-lab: build ## Remove what killed runs may have left behind
 build: rust
 	cargo build -p whyclosed
 
-kernel: build ## Build the kernel of the virtual clock, once (three minutes); later calls find it
+kernel: build ## Build the kernel of the virtual clock, once; later calls find it
 	$(PROGRAM) kernel
 
 install-run:
