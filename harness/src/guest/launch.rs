@@ -17,6 +17,7 @@ use super::memory::Memory;
 use super::{JOB, RESULT, RESULTS, processors};
 use crate::Case;
 use crate::clock::readable;
+use crate::lab;
 use crate::progress::Progress;
 use crate::report::results::{self, CaseResult};
 
@@ -31,13 +32,8 @@ const MCONSOLE: &str = ".guest";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Something of this machine failed.
-    #[error("{doing}: {cause}")]
-    Machine {
-        /// What was being done.
-        doing: String,
-        /// What went wrong.
-        cause: std::io::Error,
-    },
+    #[error(transparent)]
+    Machine(#[from] lab::Error),
     /// A path that cannot stand on a kernel's command line.
     #[error(
         "the path {0} cannot be given to a kernel: it has a quote, a line break or another control character in it; choose another with --out, or move the program"
@@ -77,8 +73,8 @@ fn shown(lines: &[String]) -> String {
     if lines.is_empty() { lines } else { format!("; its console said last:{lines}") }
 }
 
-fn doing(what: impl Into<String>, cause: std::io::Error) -> Error {
-    Error::Machine { doing: what.into(), cause }
+fn doing(what: impl AsRef<str>, cause: std::io::Error) -> Error {
+    lab::doing(what.as_ref(), cause).into()
 }
 
 /// What all guests of a run have in common.
