@@ -60,7 +60,7 @@ fn configuration(text: &str, env: &[(String, String)]) -> Configuration {
 fn ports(proxy: &Proxy) -> Vec<u16> {
     let port = |bind: &Bind| match &bind.address {
         BindAddress::Tcp { ports, .. } => Some(*ports.start()),
-        BindAddress::Other(_) => None,
+        _ => None,
     };
     proxy.binds.iter().filter_map(port).collect()
 }
