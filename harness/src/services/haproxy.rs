@@ -1,4 +1,5 @@
-//! `proxy: haproxy`: the real HAProxy of this machine, with the user's configuration untouched.
+//! `proxy: haproxy`: the real HAProxy of this machine, with the user's configuration untouched; and any program that is told the
+//! same, and tells the same.
 //!
 //! It is started as `haproxy -db -f ours -f user's`. Ours comes first, as `log global` copies the global section's targets when
 //! it is parsed (manual, 4.2 `log`); it adds a log target and a stats socket and changes nothing else.
@@ -27,8 +28,17 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "proxy",
     value: Some("haproxy"),
     about: "HAProxy with your own configuration: `config: file.cfg`, or the text itself",
-    decode,
+    decode: |fields| decode(fields, &Program { name: "haproxy", command: &["haproxy", "-db"] }),
 };
+
+/// A program that reads HAProxy's configuration and answers on its stats socket.
+#[derive(Debug)]
+pub struct Program {
+    /// The kind's name, as evidence has it.
+    pub name: &'static str,
+    /// How it is started in the foreground; the files of its configuration follow.
+    pub command: &'static [&'static str],
+}
 
 const SOCKET: &str = "/run/whyclosed/haproxy.sock";
 const OURS: &str = "/run/whyclosed/ours.cfg";
@@ -38,11 +48,13 @@ const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 struct Haproxy {
+    program: &'static Program,
     config: FileOrText,
     port: Option<u16>,
 }
 
-fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
+/// Reads the keys of such a program.
+pub fn decode(fields: &mut Fields<'_>, program: &'static Program) -> Option<Arc<dyn Kind>> {
     let config = fields.required::<FileOrText>("config")?;
     // Variables of the environment name timeouts and servers; a port that is one is given by `ready`.
     let port = read(&config).ok().and_then(|text| {
@@ -50,7 +62,7 @@ fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
         let mut ports = configuration.proxies.iter().flat_map(ports);
         ports.next()
     });
-    Some(Arc::new(Haproxy { config, port }))
+    Some(Arc::new(Haproxy { program, config, port }))
 }
 
 fn configuration(text: &str, env: &[(String, String)]) -> Configuration {
@@ -74,7 +86,7 @@ fn read(config: &FileOrText) -> std::io::Result<String> {
 
 impl Kind for Haproxy {
     fn name(&self) -> &'static str {
-        "haproxy"
+        self.program.name
     }
 
     fn role(&self) -> Role {
@@ -97,8 +109,9 @@ impl Kind for Haproxy {
                 PathBuf::from(THEIRS)
             }
         };
+        let files_of_it = ["-f", OURS, "-f", &theirs.display().to_string()].map(String::from);
         Ok(Place {
-            argv: ["haproxy", "-db", "-f", OURS, "-f", &theirs.display().to_string()].map(String::from).to_vec(),
+            argv: self.program.command.iter().map(ToString::to_string).chain(files_of_it).collect(),
             env: environment(env),
             directory: directory.to_path_buf(),
             files,

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod echo;
 pub mod haproxy;
+pub mod relay;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -19,6 +20,11 @@ use crate::scenario::ServiceWord;
 pub trait Kind: Debug + Send + Sync {
     /// The kind's name, as evidence has it.
     fn name(&self) -> &'static str;
+
+    /// Whether it reports as [`crate::actors`] says; a foreign program's output is its log.
+    fn is_actor(&self) -> bool {
+        false
+    }
 
     /// What it is to a connection.
     fn role(&self) -> Role;
@@ -60,7 +66,7 @@ pub struct Surroundings<'a> {
 }
 
 /// The kinds that there are.
-pub const SERVICES: &[ServiceWord<Arc<dyn Kind>>] = &[echo::WORD, haproxy::WORD, command::WORD];
+pub const SERVICES: &[ServiceWord<Arc<dyn Kind>>] = &[echo::WORD, haproxy::WORD, relay::WORD, command::WORD];
 
 /// The address, if it is IPv4: nodes have no other.
 #[must_use]
