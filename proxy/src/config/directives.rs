@@ -113,10 +113,7 @@ fn apply_line(line: &Line, section: In, notes: &mut Vec<Note>, apply: impl FnOnc
         return;
     }
     // What is off is what this proxy does anyway.
-    if form != Form::Plain && directive.status != Status::Implemented {
-        return;
-    }
-    if let Some((kind, message)) = directive.status.note(directive.keyword, directive.about) {
+    if let (Form::Plain, Some((kind, message))) = (form, directive.status.note(directive.keyword, directive.about)) {
         arguments.note_keyword(kind, message);
     }
     if directive.status == Status::Removed {

@@ -106,6 +106,16 @@ impl Proxy {
         }
     }
 
+    /// The backend that handles its sessions, by name: that of the first rule without a condition, or else `default_backend`,
+    /// or else itself. `None` if there is none, and for a `backend`. Rules with conditions do not count.
+    #[must_use]
+    pub fn session_backend(&self) -> Option<&str> {
+        let rule = self.use_backends.iter().find(|rule| rule.condition.is_none()).map(|rule| &rule.backend);
+        let own = (self.kind == SectionKind::Listen).then_some(&self.name);
+        let named = rule.or(self.default_backend.as_ref()).or(own);
+        named.filter(|_| self.takes_clients()).map(String::as_str)
+    }
+
     /// Whether it takes clients: a `listen` or `frontend`.
     #[must_use]
     pub fn takes_clients(&self) -> bool {

@@ -60,7 +60,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .switch(|proxy, on| proxy.logging.dontlognull = on),
     Directive::new("option dontlog-normal", FRONTENDS, "", "sessions that ended as they should are not logged")
         .switch(|proxy, on| proxy.logging.dontlog_normal = on),
-    Directive::new("option logasap", FRONTENDS, "", "sessions are logged as soon as the server is connected")
+    Directive::unsupported("option logasap", FRONTENDS, "sessions are logged when they end")
         .switch(|proxy, on| proxy.logging.asap = on),
     Directive::new("option log-separate-errors", FRONTENDS, "", "sessions that ended badly are logged as errors")
         .switch(|proxy, on| proxy.logging.separate_errors = on),
