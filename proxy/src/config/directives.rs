@@ -52,7 +52,7 @@ const TABLES: &[&[Directive]] = &[
 ];
 
 /// The sections that are no proxies and are not there, each with the reason.
-const SECTIONS: &[(&str, &str)] = &[
+pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("peers", "proxies do not tell one another about clients"),
     ("resolvers", "names are looked up once, when the proxy starts"),
     ("userlist", "there is nothing to log in to"),

@@ -333,7 +333,7 @@ pub(super) const SETTINGS: &[Setting<ServerSettings>] = &[
     refused("proto", 1, "bytes are passed on as they are"),
     refused("check-proto", 1, "a check is a connection"),
     http("cookie", 1),
-    http("redir", 1),
+    Setting::other("redir", 1, Status::Removed, "it is for HTTP mode"),
     http("ws", 1),
     http("max-reuse", 1),
     http("pool-low-conn", 1),

@@ -1,6 +1,12 @@
 //! Tests of the reading of configurations, one file for each matter.
 
+mod lines;
+mod manual;
+mod places;
+mod properties;
 mod reading;
+mod report;
+mod whole;
 mod words;
 
 use std::collections::HashMap;

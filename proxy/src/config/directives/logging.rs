@@ -1,10 +1,12 @@
 //! The log: where lines go, which, and in what form (manual, sections 3.1, 4.2 and 8).
 
 use super::super::LogTarget;
-use super::super::arguments::Form;
+use super::super::arguments::{Arguments, Form};
 use super::super::directive::{ALL, BACKENDS, Directive, FRONTENDS, GLOBAL};
 use super::super::global::LogHostname;
+use super::super::settings::Settings;
 
+const AS_TCPLOG: &str = "it is taken for `option tcplog`";
 const FORMATS: &str = "sessions are logged as `option tcplog` has it";
 
 pub(super) const DIRECTIVES: &[Directive] = &[
@@ -50,12 +52,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::new("log-tag", ALL, "<name>", "the program's name in log lines").proxy(|settings, a| {
         settings.proxy.log_tag = a.text("a name");
     }),
-    Directive::new("option tcplog", FRONTENDS, "", "sessions are logged with their times and how they ended").proxy(
-        |settings, a| {
-            settings.proxy.tcplog = true;
-            settings.places.tcplog = a.keyword.last().cloned();
-        },
-    ),
+    Directive::new("option tcplog", FRONTENDS, "", "sessions are logged with their times and how they ended")
+        .proxy(tcplog),
     Directive::new("option dontlognull", FRONTENDS, "", "sessions in which the client sent nothing are not logged")
         .switch(|proxy, on| proxy.logging.dontlognull = on),
     Directive::new("option dontlog-normal", FRONTENDS, "", "sessions that ended as they should are not logged")
@@ -69,6 +67,11 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::unsupported("log-format", FRONTENDS, FORMATS),
     Directive::unsupported("log-format-sd", FRONTENDS, FORMATS),
     Directive::unsupported("error-log-format", FRONTENDS, FORMATS),
-    Directive::http("option httplog", FRONTENDS),
-    Directive::http("option httpslog", FRONTENDS),
+    Directive::http("option httplog", FRONTENDS).about(AS_TCPLOG).proxy(tcplog),
+    Directive::http("option httpslog", FRONTENDS).about(AS_TCPLOG).proxy(tcplog),
 ];
+
+fn tcplog(settings: &mut Settings, arguments: &mut Arguments<'_>) {
+    settings.proxy.tcplog = true;
+    settings.places.tcplog = arguments.keyword.last().cloned();
+}
