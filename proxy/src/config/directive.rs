@@ -156,10 +156,6 @@ impl Directive {
         Directive { read: Read::Switch(read), ..self.negatable() }
     }
 
-    pub const fn about(self, about: &'static str) -> Directive {
-        Directive { about, ..self }
-    }
-
     pub const fn negatable(self) -> Directive {
         Directive { negatable: true, ..self }
     }

@@ -6,6 +6,7 @@ mod places;
 mod properties;
 mod reading;
 mod report;
+mod values;
 mod whole;
 mod words;
 

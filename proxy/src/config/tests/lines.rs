@@ -95,11 +95,14 @@ const SERVER: &[(&str, &str)] = &[
 const STATS_SOCKET: &[(&str, &str)] =
     &[("level", "admin"), ("mode", "600"), ("user", "haproxy"), ("uid", "1"), ("group", "haproxy"), ("gid", "1")];
 
-/// What these samples leave out: texts to the end of the line, what is about the whole of a proxy, and what [`listen`] has.
+/// What these samples leave out: texts to the end of the line, what is warned of in any case, what is about the whole of a
+/// proxy, and what [`listen`] has.
 const ELSEWHERE: &[&str] = &[
     "default_backend",
     "description",
     "disabled",
+    "option httplog",
+    "option httpslog",
     "timeout client",
     "timeout connect",
     "timeout server",
