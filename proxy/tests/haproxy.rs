@@ -107,7 +107,7 @@ fn they_agree_about_lines_of_a_proxy() {
         (" clitcpka-cnt three", Refuse),
         (" option redispatch", Take),
         (" option redispatch -1", Take),
-        (" option redispatch 1", OnlyHaproxy("the proxy has one interval")),
+        (" option redispatch 1", Take),
         (" no option redispatch", Take),
         (" retries 5", Take),
         (" retries", Refuse),

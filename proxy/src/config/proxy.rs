@@ -39,7 +39,8 @@ pub struct Proxy {
     pub retries: u32,
     /// Whether a retry may go to another server.
     pub redispatch: bool,
-    /// Which retries may: every n-th for a positive n; the n-th before the last for a negative one, so that -1 is the last.
+    /// Which retries may: every n-th for a positive n; the n-th before the last for a negative one, so that -1 is the last;
+    /// 0: none.
     pub redispatch_interval: i32,
     /// Whether all backup servers are used when no other is there, and not only the first (`option allbackups`).
     pub all_backups: bool,
