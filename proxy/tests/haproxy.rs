@@ -329,7 +329,7 @@ fn alerts(section: &str, lines: &[String], about: fn(&str) -> bool) -> Vec<Strin
         return [alerts(section, first, about), alerts(section, last, about)].concat();
     }
     let alerts = output.lines().filter(|line| line.contains("[ALERT]") && about(line));
-    // `… parsing [/tmp/file:12] : …`
+    // `… parsing [FILE:12] : …`
     let number = |line: &str| line.split_once("parsing [")?.1.split_once(']')?.0.rsplit_once(':')?.1.parse().ok();
     alerts.filter_map(number).filter_map(|line: usize| lines.get(line.checked_sub(2)?).cloned()).collect()
 }
