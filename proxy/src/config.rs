@@ -43,7 +43,7 @@ pub use log_target::{Facility, LogAddress, LogFormat, LogTarget, Severity};
 pub use note::{Note, NoteKind};
 pub use proxy::{Keepalive, Logging, Mode, Proxy, Timeouts, UseBackend};
 pub use server::{Check, OnError, Reactions, Server};
-pub use supported::{Supported, supported};
+pub use supported::{Supported, Where, page, supported};
 use words::Words;
 
 /// A place in a configuration file.
@@ -202,6 +202,7 @@ fn sections(files: &[SourceFile], environment: &HashMap<String, String>, notes: 
     let mut sections: Vec<Section> = Vec::new();
     for SourceFile { name: file, text } in files {
         let mut inside = false;
+        notes.extend(truncated(file, text));
         for (line, text) in (1..).zip(text.lines()) {
             let section = if inside { sections.last() } else { None };
             let place = words::Place { file, line, section: section.map(section_label), environment };
@@ -223,6 +224,15 @@ fn sections(files: &[SourceFile], environment: &HashMap<String, String>, notes: 
         }
     }
     sections
+}
+
+/// A file whose last line has no end may have lost more than that, and HAProxy refuses it.
+fn truncated(file: &Arc<str>, text: &str) -> Option<Note> {
+    let last = text.lines().last().filter(|_| !text.ends_with('\n'))?;
+    let line = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+    let position = Position { file: Arc::clone(file), line, column: columns(last).saturating_add(1) };
+    let message = "the last line has no end, so that something may be missing behind it".to_owned();
+    Some(Note { position, length: 1, kind: NoteKind::Malformed, message, help: None })
 }
 
 /// What `${.SECTION}` stands for.

@@ -116,21 +116,17 @@ const THREADS: &str = "threads take connections as they come";
 pub(super) const SETTINGS: &[Setting<Bind>] = &[
     Setting::new("name", "<name>", "a name for it", |bind, a| bind.name = a.text("a name")),
     Setting::new("id", "<number>", "a number for it", |bind, a| bind.id = a.number()),
-    Setting::new("backlog", "<number>", "how many connections may wait to be accepted", |bind, a| {
-        bind.backlog = a.number()
-    }),
-    Setting::new("maxconn", "<number>", "the most connections that are taken here", |bind, a| {
-        bind.maxconn = a.number()
-    }),
-    Setting::new("tcp-ut", "<time>", "TCP_USER_TIMEOUT of the clients' connections", |bind, a| {
+    Setting::kept("backlog", "<number>", "the proxy's `backlog` holds", |bind, a| bind.backlog = a.number()),
+    Setting::kept("maxconn", "<number>", "the proxy's `maxconn` holds", |bind, a| bind.maxconn = a.number()),
+    Setting::kept("tcp-ut", "<time>", "TCP_USER_TIMEOUT is the system's", |bind, a| {
         bind.user_timeout = a.time(MILLISECONDS).flatten();
     }),
-    Setting::new("mss", "<bytes>", "the largest segment that clients may send", |bind, a| bind.mss = a.number()),
-    Setting::new("interface", "<name>", "the only network interface that clients come from", |bind, a| {
+    Setting::kept("mss", "<bytes>", "the system chooses the segments' size", |bind, a| bind.mss = a.number()),
+    Setting::kept("interface", "<name>", "clients come from all interfaces", |bind, a| {
         bind.interface = a.text("an interface");
     }),
-    Setting::new("v4v6", "", "an IPv6 address takes IPv4 clients too", |bind, _| bind.ipv6_only = Some(false)),
-    Setting::new("v6only", "", "an IPv6 address takes no IPv4 clients", |bind, _| bind.ipv6_only = Some(true)),
+    Setting::kept("v4v6", "", "the system's setting holds", |bind, _| bind.ipv6_only = Some(false)),
+    Setting::kept("v6only", "", "the system's setting holds", |bind, _| bind.ipv6_only = Some(true)),
     Setting::kept("defer-accept", "", "connections are taken at once", |bind, _| bind.defer_accept = true),
     Setting::kept("transparent", "", "it listens on this host's addresses only", |bind, _| bind.transparent = true),
     Setting::kept("tfo", "", "no data is taken from a SYN", |bind, _| bind.fast_open = true),

@@ -30,7 +30,7 @@ impl<'c> Report<'c> {
     /// Whether a proxy must not run with it.
     #[must_use]
     pub fn refused(&self) -> bool {
-        self.errors().next().is_some() || self.configuration.global.zero_warning && self.warnings().next().is_some()
+        self.errors().next().is_some()
     }
 
     /// Draws everything with its file, line, column and source line, in order of place, in colours for a terminal if asked.

@@ -52,7 +52,7 @@ const TABLES: &[&[Directive]] = &[
 ];
 
 /// The sections that are no proxies and are not there, each with the reason.
-const SECTIONS: &[(&str, &str)] = &[
+pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("peers", "proxies do not tell one another about clients"),
     ("resolvers", "names are looked up once, when the proxy starts"),
     ("userlist", "there is nothing to log in to"),
@@ -113,10 +113,7 @@ fn apply_line(line: &Line, section: In, notes: &mut Vec<Note>, apply: impl FnOnc
         return;
     }
     // What is off is what this proxy does anyway.
-    if form != Form::Plain && directive.status != Status::Implemented {
-        return;
-    }
-    if let Some((kind, message)) = directive.status.note(directive.keyword, directive.about) {
+    if let (Form::Plain, Some((kind, message))) = (form, directive.status.note(directive.keyword, directive.about)) {
         arguments.note_keyword(kind, message);
     }
     if directive.status == Status::Removed {

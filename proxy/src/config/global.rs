@@ -30,8 +30,6 @@ pub struct Global {
     pub daemon: bool,
     /// Whether nothing is written to the standard outputs.
     pub quiet: bool,
-    /// Whether a configuration with warnings is refused.
-    pub zero_warning: bool,
     /// How many threads there are.
     pub nbthread: Option<u32>,
     /// The most descriptors that the process may have open.

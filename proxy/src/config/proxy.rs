@@ -39,7 +39,8 @@ pub struct Proxy {
     pub retries: u32,
     /// Whether a retry may go to another server.
     pub redispatch: bool,
-    /// Which retries may: every n-th for a positive n; the n-th before the last for a negative one, so that -1 is the last.
+    /// Which retries may: every n-th for a positive n; the n-th before the last for a negative one, so that -1 is the last;
+    /// 0: none.
     pub redispatch_interval: i32,
     /// Whether all backup servers are used when no other is there, and not only the first (`option allbackups`).
     pub all_backups: bool,
@@ -104,6 +105,16 @@ impl Proxy {
             default_backend: None,
             use_backends: Vec::new(),
         }
+    }
+
+    /// The backend that handles its sessions, by name: that of the first rule without a condition, or else `default_backend`,
+    /// or else itself. `None` if there is none, and for a `backend`. Rules with conditions do not count.
+    #[must_use]
+    pub fn session_backend(&self) -> Option<&str> {
+        let rule = self.use_backends.iter().find(|rule| rule.condition.is_none()).map(|rule| &rule.backend);
+        let own = (self.kind == SectionKind::Listen).then_some(&self.name);
+        let named = rule.or(self.default_backend.as_ref()).or(own);
+        named.filter(|_| self.takes_clients()).map(String::as_str)
     }
 
     /// Whether it takes clients: a `listen` or `frontend`.

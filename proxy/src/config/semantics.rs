@@ -2,7 +2,7 @@
 //! does.
 
 use super::settings::Settings;
-use super::{Mode, Note, NoteKind, Section, Word};
+use super::{Mode, Note, NoteKind, Section, SectionKind, Word};
 
 /// Judges all proxies.
 pub(super) fn check(sections: &[Section], proxies: &[Settings], notes: &mut Vec<Note>) {
@@ -17,6 +17,7 @@ pub(super) fn check(sections: &[Section], proxies: &[Settings], notes: &mut Vec<
         logging(settings, notes);
     }
     nothing_to_do(sections, proxies, notes);
+    zero_warning(sections, notes);
 }
 
 /// A note about a proxy as a whole, at its name.
@@ -112,6 +113,10 @@ fn backend(settings: &Settings, name: &str, word: &Word, proxies: &[Settings], n
             Some(near) => note.help(format!("did you mean `{near}`?")),
             None => note,
         });
+    } else if proxies.iter().any(|other| other.proxy.name == name && other.proxy.has_servers() && other.proxy.disabled)
+    {
+        let message = format!("backend `{name}` is disabled, and sessions without a backend are not implemented");
+        notes.push(Note::at(word, NoteKind::Unsupported, message));
     } else if settings.proxy.has_servers() && settings.proxy.name == name {
         notes.push(Note::at(word, NoteKind::Malformed, format!("`{name}` sends sessions to itself")));
     }
@@ -120,16 +125,17 @@ fn backend(settings: &Settings, name: &str, word: &Word, proxies: &[Settings], n
 /// A backend without servers is allowed: its sessions end at once.
 fn servers(settings: &Settings, proxies: &[Settings], notes: &mut Vec<Note>) {
     let proxy = &settings.proxy;
-    let own = proxy.takes_clients() && proxy.default_backend.is_none();
-    let used = own || proxies.iter().any(|other| other.proxy.default_backend.as_deref() == Some(proxy.name.as_str()));
+    let used = proxies.iter().any(|other| other.proxy.session_backend() == Some(proxy.name.as_str()));
     if proxy.has_servers() && proxy.servers.is_empty() && used {
         let message = format!("{} has no server: its sessions end with `SC`", called(settings));
         notes.extend(about(settings, NoteKind::Warning, message));
     }
-    if proxy.kind == super::SectionKind::Frontend && proxy.default_backend.is_none() {
-        let message =
-            format!("{} has no `default_backend`: sessions that no rule takes end with `SC`", called(settings));
-        notes.extend(about(settings, NoteKind::Warning, message));
+    if proxy.kind == SectionKind::Frontend && proxy.session_backend().is_none() {
+        let message = format!(
+            "{} has no `default_backend`, and sessions without a backend are not implemented",
+            called(settings)
+        );
+        notes.extend(about(settings, NoteKind::Unsupported, message));
     }
 }
 
@@ -173,4 +179,14 @@ fn nothing_to_do(sections: &[Section], proxies: &[Settings], notes: &mut Vec<Not
     let message = "there is nothing to listen on: no proxy that is enabled has a `bind` line";
     let last = sections.last().and_then(|section| section.header.first());
     notes.extend(last.map(|word| Note::at(word, NoteKind::Malformed, message)));
+}
+
+/// It must be the last to look.
+fn zero_warning(sections: &[Section], notes: &mut Vec<Note>) {
+    let globals = sections.iter().filter(|section| section.kind == SectionKind::Global);
+    let mut asked = globals.flat_map(|section| &section.lines).filter_map(|line| line.words.first());
+    let asked = asked.find(|word| word.text == "zero-warning");
+    if let (Some(word), true) = (asked, notes.iter().any(|note| note.kind == NoteKind::Warning)) {
+        notes.push(Note::at(word, NoteKind::Malformed, "there are warnings, and `zero-warning` allows none"));
+    }
 }

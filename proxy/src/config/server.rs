@@ -153,6 +153,7 @@ impl ServerSettings {
         if let Some(character) = super::wrong_character(&name.text) {
             arguments.malformed(name, format!("`{character}` cannot be in the name of a server: `{}`", name.text));
         }
+        fixed_port(address, arguments);
         let address = server_address(address, arguments);
         let mut own = self.clone();
         own.read(arguments);
@@ -172,15 +173,20 @@ fn server_address(word: &Word, arguments: &mut Arguments<'_>) -> Option<ServerAd
     if !ServerAddress::is_tcp(text) {
         arguments.unsupported(word, format!("`{text}` is not implemented: servers are reached by TCP"));
     }
-    if text.rsplit_once(':').is_some_and(|(_, port)| port.starts_with(['+', '-'])) {
-        let message = format!("`{text}` is not implemented: the client's port is not shifted for the server");
-        arguments.unsupported(word, message);
-    }
     let address = ServerAddress::parse(text);
     if address.is_none() {
         arguments.malformed(word, format!("`{text}` is no server's address: expected address[:port]"));
     }
     address
+}
+
+/// Without a port, HAProxy goes to the one that the client came to, or to one so much above or below it.
+fn fixed_port(word: &Word, arguments: &mut Arguments<'_>) {
+    let port = word.text.rsplit_once(':').map_or("", |(_, port)| port);
+    if ServerAddress::is_tcp(&word.text) && (port.is_empty() || port.contains(']') || port.starts_with(['+', '-'])) {
+        let message = format!("`{}` is not implemented: write the server's own port", word.text);
+        arguments.unsupported(word, message);
+    }
 }
 
 const NO_TLS: &str = "there is no TLS here";
@@ -245,7 +251,7 @@ pub(super) const SETTINGS: &[Setting<ServerSettings>] = &[
     Setting::new("maxconn", "<number>", "the most sessions that it takes at once; others wait", |s, a| {
         s.server.maxconn = a.number().filter(|most| *most != 0);
     }),
-    Setting::new("maxqueue", "<number>", "the most sessions that wait for it", |s, a| {
+    Setting::kept("maxqueue", "<number>", "any number of sessions may wait", |s, a| {
         s.server.maxqueue = a.number().filter(|most| *most != 0);
     }),
     Setting::kept("minconn", "<number>", "`maxconn` does not follow the load", |s, a| s.server.minconn = a.number()),
@@ -279,13 +285,13 @@ pub(super) const SETTINGS: &[Setting<ServerSettings>] = &[
     Setting::kept("slowstart", "<time>", "it has its full weight as soon as it is up", |s, a| {
         s.server.slowstart = a.time(MILLISECONDS).flatten();
     }),
-    Setting::new("tcp-ut", "<time>", "TCP_USER_TIMEOUT of the connections to it", |s, a| {
+    Setting::kept("tcp-ut", "<time>", "TCP_USER_TIMEOUT is the system's", |s, a| {
         s.server.user_timeout = a.time(MILLISECONDS).flatten();
     }),
-    Setting::new(
+    Setting::kept(
         "source",
         "<address>[:<port>[-<port>]] [interface <name>]",
-        "what connections to it come from",
+        "the system chooses the address of connections to it",
         |s, a| {
             s.server.source = Source::read(a);
         },
@@ -327,7 +333,7 @@ pub(super) const SETTINGS: &[Setting<ServerSettings>] = &[
     refused("proto", 1, "bytes are passed on as they are"),
     refused("check-proto", 1, "a check is a connection"),
     http("cookie", 1),
-    http("redir", 1),
+    Setting::other("redir", 1, Status::Removed, "it is for HTTP mode"),
     http("ws", 1),
     http("max-reuse", 1),
     http("pool-low-conn", 1),

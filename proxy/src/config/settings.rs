@@ -6,7 +6,7 @@ use super::arguments::texts;
 use super::directives;
 use super::global::Global;
 use super::server::ServerSettings;
-use super::{Bind, LogTarget, Note, NoteKind, Proxy, Section, SectionKind, Word, wrong_character};
+use super::{Bind, LogFormat, LogTarget, Note, NoteKind, Proxy, Section, SectionKind, Word, wrong_character};
 
 /// The settings that a section starts from or ends with.
 #[derive(Clone)]
@@ -56,7 +56,21 @@ pub(super) fn resolve(sections: &[Section], notes: &mut Vec<Note>) -> (Global, V
             }
         }
     }
+    if global.log_send_hostname.is_some() {
+        let logs = proxies.iter_mut().flat_map(|settings: &mut Settings| &mut settings.proxy.logs);
+        global.logs.iter_mut().chain(logs).for_each(|log| name_host(log, sections));
+    }
     (global, proxies)
+}
+
+/// With `log-send-hostname`, wherever it stands, a target without a format of its own gets one with the host's name (manual,
+/// section 3.1 `log`).
+fn name_host(log: &mut LogTarget, sections: &[Section]) {
+    let lines = sections.iter().flat_map(|section| &section.lines);
+    let mut own = lines.filter(|line| line.words.iter().any(|word| word.position == log.position));
+    if own.all(|line| line.words.iter().all(|word| word.text != "format")) {
+        log.format = LogFormat::Rfc3164;
+    }
 }
 
 /// The settings of a section: what it starts from, and then its lines.

@@ -1,6 +1,13 @@
 //! Tests of the reading of configurations, one file for each matter.
 
+mod lines;
+mod manual;
+mod places;
+mod properties;
 mod reading;
+mod report;
+mod values;
+mod whole;
 mod words;
 
 use std::collections::HashMap;

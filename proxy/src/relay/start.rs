@@ -81,9 +81,8 @@ pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
     checks.shrink_to_fit();
     let (mut frontends, mut listeners) = (Vec::new(), Vec::new());
     for proxy in configuration.proxies.iter().filter(|proxy| proxy.takes_clients() && !proxy.disabled) {
-        let name = proxy.default_backend.as_ref().unwrap_or(&proxy.name);
-        // A frontend without a backend was refused when the configuration was checked.
-        let Some(backend) = places.get(name).copied() else { continue };
+        // A frontend without a backend, or with one that is disabled, was refused when the configuration was checked.
+        let Some(backend) = proxy.session_backend().and_then(|name| places.get(name)).copied() else { continue };
         for (address, position) in addresses(proxy) {
             let backlog = proxy.backlog.or(proxy.maxconn).unwrap_or(BACKLOG);
             let socket = socket::listening(address, i32::try_from(backlog).unwrap_or(i32::MAX))

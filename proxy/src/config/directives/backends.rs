@@ -12,26 +12,31 @@ pub(super) const DIRECTIVES: &[Directive] = &[
                 settings.places.default_backend = Some(word.clone());
             }
         }),
-    Directive::new("use_backend", OWN_FRONTENDS, "<backend>", "the backend of all sessions; conditions are refused")
-        .proxy(|settings, a| {
-            let Some(word) = a.required("a backend") else { return };
-            if word.text.contains('%') {
-                a.unsupported(word, "a backend's name is not made from a session's content");
-            }
-            let condition = match a.peek() {
-                Some("if" | "unless") => {
-                    let condition = a.rest();
-                    if let Some(first) = condition.first() {
-                        a.unsupported(first, "conditions are not implemented: a session's content is not read");
-                    }
-                    Some(texts(condition))
+    Directive::new(
+        "use_backend",
+        OWN_FRONTENDS,
+        "<backend>",
+        "the backend of sessions; conditions are refused, so that the first holds for all",
+    )
+    .proxy(|settings, a| {
+        let Some(word) = a.required("a backend") else { return };
+        if word.text.contains('%') {
+            a.unsupported(word, "a backend's name is not made from a session's content");
+        }
+        let condition = match a.peek() {
+            Some("if" | "unless") => {
+                let condition = a.rest();
+                if let Some(first) = condition.first() {
+                    a.unsupported(first, "conditions are not implemented: a session's content is not read");
                 }
-                _ => None,
-            };
-            settings.proxy.use_backends.push(UseBackend {
-                backend: word.text.clone(),
-                condition,
-                position: word.position.clone(),
-            });
-        }),
+                Some(texts(condition))
+            }
+            _ => None,
+        };
+        settings.proxy.use_backends.push(UseBackend {
+            backend: word.text.clone(),
+            condition,
+            position: word.position.clone(),
+        });
+    }),
 ];

@@ -31,16 +31,21 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     }),
     Directive::new("retries", BACKENDS, "<number>", "how often a connection to a server is tried again")
         .proxy(|settings, a| settings.proxy.retries = a.number().unwrap_or(settings.proxy.retries)),
-    Directive::new("option redispatch", BACKENDS, "[<interval>]", "a retry may go to another server")
-        .negatable()
-        .proxy(|settings, a| {
-            settings.proxy.redispatch = a.form == Form::Plain;
-            settings.proxy.redispatch_interval = -1;
-            if a.form == Form::Plain && a.peek().is_some() {
-                settings.proxy.redispatch_interval = a.number().unwrap_or(-1);
-            }
-        }),
-    Directive::new("option allbackups", BACKENDS, "", "all backup servers are used, and not only the first")
+    Directive::new(
+        "option redispatch",
+        BACKENDS,
+        "[<interval>]",
+        "the last retry, or those that the interval says, may go to another server",
+    )
+    .negatable()
+    .proxy(|settings, a| {
+        settings.proxy.redispatch = a.form == Form::Plain;
+        settings.proxy.redispatch_interval = -1;
+        if a.form == Form::Plain && a.peek().is_some() {
+            settings.proxy.redispatch_interval = a.number().unwrap_or(-1);
+        }
+    }),
+    Directive::unsupported("option allbackups", BACKENDS, "the first backup server that is up takes all sessions")
         .switch(|proxy, on| proxy.all_backups = on),
     Directive::unsupported("hash-balance-factor", BACKENDS, "a server's load does not change the hash"),
     Directive::unsupported("retry-on", BACKENDS, "only connections are tried again"),

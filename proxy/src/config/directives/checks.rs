@@ -6,13 +6,7 @@ const CONNECTION: &str = "a check is a connection, and good when it is establish
 const NO_MAIL: &str = "no mail is sent";
 
 pub(super) const DIRECTIVES: &[Directive] = &[
-    Directive::new(
-        "spread-checks",
-        GLOBAL,
-        "<0..50>",
-        "by how much the interval between checks differs by chance, in percent",
-    )
-    .global(|global, a| {
+    Directive::unsupported("spread-checks", GLOBAL, "checks come at their intervals").global(|global, a| {
         if let Some(percent) = a.number_in(0..=50) {
             global.spread_checks = percent;
         }

@@ -24,11 +24,6 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .proxy(|settings, a| settings.proxy.server_keepalive.interval = a.time(SECONDS).flatten()),
     Directive::new("srvtcpka-cnt", BACKENDS, "<number>", "TCP_KEEPCNT of the servers' connections")
         .proxy(|settings, a| settings.proxy.server_keepalive.probes = a.number().filter(|probes| *probes != 0)),
-    Directive::new(
-        "option nolinger",
-        ALL,
-        "",
-        "sockets are closed by a RST, without waiting for what is still to be sent",
-    )
-    .switch(|proxy, on| proxy.nolinger = on),
+    Directive::unsupported("option nolinger", ALL, "the system sends what was written, also behind the end")
+        .switch(|proxy, on| proxy.nolinger = on),
 ];

@@ -1,10 +1,12 @@
 //! The log: where lines go, which, and in what form (manual, sections 3.1, 4.2 and 8).
 
-use super::super::LogTarget;
-use super::super::arguments::Form;
+use super::super::arguments::{Arguments, Form};
 use super::super::directive::{ALL, BACKENDS, Directive, FRONTENDS, GLOBAL};
 use super::super::global::LogHostname;
+use super::super::settings::Settings;
+use super::super::{LogTarget, NoteKind};
 
+const AS_TCPLOG: &str = "it is for HTTP mode, and taken for `option tcplog` with a warning";
 const FORMATS: &str = "sessions are logged as `option tcplog` has it";
 
 pub(super) const DIRECTIVES: &[Directive] = &[
@@ -50,17 +52,13 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::new("log-tag", ALL, "<name>", "the program's name in log lines").proxy(|settings, a| {
         settings.proxy.log_tag = a.text("a name");
     }),
-    Directive::new("option tcplog", FRONTENDS, "", "sessions are logged with their times and how they ended").proxy(
-        |settings, a| {
-            settings.proxy.tcplog = true;
-            settings.places.tcplog = a.keyword.last().cloned();
-        },
-    ),
+    Directive::new("option tcplog", FRONTENDS, "", "sessions are logged with their times and how they ended")
+        .proxy(tcplog),
     Directive::new("option dontlognull", FRONTENDS, "", "sessions in which the client sent nothing are not logged")
         .switch(|proxy, on| proxy.logging.dontlognull = on),
     Directive::new("option dontlog-normal", FRONTENDS, "", "sessions that ended as they should are not logged")
         .switch(|proxy, on| proxy.logging.dontlog_normal = on),
-    Directive::new("option logasap", FRONTENDS, "", "sessions are logged as soon as the server is connected")
+    Directive::unsupported("option logasap", FRONTENDS, "sessions are logged when they end")
         .switch(|proxy, on| proxy.logging.asap = on),
     Directive::new("option log-separate-errors", FRONTENDS, "", "sessions that ended badly are logged as errors")
         .switch(|proxy, on| proxy.logging.separate_errors = on),
@@ -69,6 +67,19 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::unsupported("log-format", FRONTENDS, FORMATS),
     Directive::unsupported("log-format-sd", FRONTENDS, FORMATS),
     Directive::unsupported("error-log-format", FRONTENDS, FORMATS),
-    Directive::http("option httplog", FRONTENDS),
-    Directive::http("option httpslog", FRONTENDS),
+    Directive::new("option httplog", FRONTENDS, "[clf]", AS_TCPLOG).proxy(httplog),
+    Directive::new("option httpslog", FRONTENDS, "", AS_TCPLOG).proxy(httplog),
 ];
+
+fn tcplog(settings: &mut Settings, arguments: &mut Arguments<'_>) {
+    settings.proxy.tcplog = true;
+    settings.places.tcplog = arguments.keyword.last().cloned();
+}
+
+/// HAProxy falls back in the same way in TCP mode (`proxy_cfg_ensure_no_http`).
+fn httplog(settings: &mut Settings, arguments: &mut Arguments<'_>) {
+    tcplog(settings, arguments);
+    arguments.take("clf");
+    let message = format!("`{}` is for HTTP mode; it is taken for `option tcplog`", arguments.name());
+    arguments.note_keyword(NoteKind::Warning, message);
+}

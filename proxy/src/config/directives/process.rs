@@ -24,11 +24,9 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         once(&mut global.pidfile, a, |a| a.text("a file").map(Into::into));
     }),
     Directive::new("daemon", GLOBAL, "", "the process goes to the background").global(|global, _| global.daemon = true),
-    Directive::new("quiet", GLOBAL, "", "nothing is written to the standard outputs")
+    Directive::moot("quiet", GLOBAL, "a proxy that runs writes nothing to the standard outputs")
         .global(|global, _| global.quiet = true),
-    Directive::new("zero-warning", GLOBAL, "", "a configuration with warnings is refused").global(|global, _| {
-        global.zero_warning = true;
-    }),
+    Directive::new("zero-warning", GLOBAL, "", "a configuration with warnings is refused"),
     Directive::new("maxconn", GLOBAL, "<number>", "the most connections that the process takes at once").global(
         |global, a| {
             once(&mut global.maxconn, a, |a| a.number());
@@ -39,7 +37,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             once(&mut global.ulimit_n, a, |a| a.number());
         },
     ),
-    Directive::new("nbthread", GLOBAL, "<number>", "how many threads there are").global(|global, a| {
+    Directive::moot("nbthread", GLOBAL, "one thread has all sessions").global(|global, a| {
         global.nbthread = a.number_in(1..=64);
     }),
     Directive::new("hard-stop-after", GLOBAL, "<time>", "how long after a soft stop the remaining sessions are ended")

@@ -15,13 +15,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::new("default-server", BACKENDS, "<setting>…", "the settings that the following servers start from")
         .strict()
         .proxy(|settings, a| settings.default_server.read(a)),
-    Directive::new(
-        "source",
-        BACKENDS,
-        "<address>[:<port>[-<port>]] [interface <name>]",
-        "what connections to servers come from",
-    )
-    .proxy(|settings, a| settings.proxy.source = Source::read(a)),
+    Directive::unsupported("source", BACKENDS, "the system chooses the address of connections to servers")
+        .proxy(|settings, a| settings.proxy.source = Source::read(a)),
     Directive::moot("fullconn", BACKENDS, "it tells servers with `minconn` how much load is much")
         .proxy(|settings, a| settings.proxy.fullconn = a.number()),
     Directive::unsupported("server-template", OWN_BACKENDS, "each server has a line"),

@@ -32,6 +32,9 @@ fn socket(arguments: &mut Arguments<'_>) -> Option<StatsSocket> {
         group: None,
         position: word.position.clone(),
     };
+    if !matches!(address, None | Some(BindAddress::Unix(_) | BindAddress::Other(_))) {
+        arguments.unsupported(word, format!("`{}` is not implemented: operators come by the file system", word.text));
+    }
     read_settings("`stats socket`", SETTINGS, &mut socket, arguments);
     Some(StatsSocket { address: address?, ..socket })
 }

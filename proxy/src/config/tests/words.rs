@@ -1,7 +1,5 @@
 //! How a line becomes words.
 
-use proptest::prelude::*;
-
 use super::*;
 
 /// The words of one line behind its keyword.
@@ -46,30 +44,4 @@ fn a_variable_is_replaced_between_double_quotes_only() {
 fn a_quote_that_is_never_closed_is_noted() {
     let notes = notes("global\n log-tag \"a b\n");
     assert!(notes.contains(&"haproxy.cfg:2:10: this double quote is never closed".to_owned()), "{notes:?}");
-}
-
-proptest! {
-    #[test]
-    fn no_text_makes_it_panic(text in "\\PC*") {
-        let _ = read(&text);
-    }
-
-    #[test]
-    fn no_words_in_any_order_make_it_panic(lines in prop::collection::vec(prop::collection::vec(
-        prop::sample::select(vec!["global", "defaults", "listen", "backend", "from", "timeout", "client", "5s", "option", "no", "server", "bind", ":", "\"${", "'", "check", "inter", "default-server", "use_backend", "x"]), 0..6), 0..12))
-    {
-        let text: Vec<String> = lines.iter().map(|words| words.join(" ")).collect();
-        let _ = read(&text.join("\n"));
-    }
-
-    #[test]
-    fn a_time_in_any_unit_is_its_number_times_the_unit(number in 0u64..1000, unit in prop::sample::select(vec![("us", 1u64), ("ms", 1_000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000)])) {
-        let time = parse_duration(&format!("{number}{}", unit.0), Duration::from_millis(1));
-        let expected = Duration::from_micros(number * unit.1);
-        if expected <= Duration::from_millis(i32::MAX as u64) {
-            prop_assert_eq!(time, Ok(expected));
-        } else {
-            prop_assert_eq!(time, Err(DurationError::TooLong));
-        }
-    }
 }
