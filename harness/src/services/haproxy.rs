@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr};
-use proxy::config::{Bind, BindAddress, Configuration, Proxy, SectionKind};
-use proxy::log::SessionLog;
+use proxy::config::{Bind, BindAddress, Configuration, Proxy, SectionKind, Server};
+use proxy::log::{Notice, SessionLog};
 use proxy::sessions::{self, Session};
 
 use super::{Kind, Surroundings, v4};
-use crate::evidence::{Fact, Pair, ProxyLog, ProxyTimeouts, Role};
+use crate::evidence::{Fact, Pair, ProxyLog, ProxyNotice, ProxyRules, ProxyServer, ProxyTimeouts, Role};
 use crate::lab::enter::{Place, environment};
 use crate::lab::process::{Process, ReadLine};
 use crate::scenario::{Fields, FileOrText, ServiceWord};
@@ -127,7 +127,13 @@ impl Kind for Haproxy {
     }
 
     fn reads(&self) -> ReadLine {
-        |service, line| session_log(service, line).map(Fact::ProxyLog)
+        |service, line| session_log(service, line).map(Fact::ProxyLog).or_else(|| notice(service, line))
+    }
+
+    fn shutdown_sessions(&self, process: &Process, server: &str) -> std::io::Result<()> {
+        let answer = ask(&process.path(SOCKET), &format!("shutdown sessions server {server}"))?;
+        // It answers with nothing but an empty line when it has done so.
+        if answer.trim().is_empty() { Ok(()) } else { Err(std::io::Error::other(answer.trim().to_owned())) }
     }
 
     fn sessions(&self, service: &str, process: &Process) -> Vec<Fact> {
@@ -143,16 +149,13 @@ fn settings(service: &Surroundings<'_>, configuration: &Configuration, frontend:
     let ms = |timeout: Option<Duration>| timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX));
     let backend = frontend.default_backend.as_ref().unwrap_or(&frontend.name);
     let timeouts = configuration.session(&frontend.name, backend)?.timeouts;
-    let servers = configuration.backend(backend)?.servers.iter().filter_map(|server| {
-        let host = &server.address.host;
-        let address: Ipv4Addr = host.parse().ok().or_else(|| service.addresses.get(host).copied())?;
-        Some(SocketAddrV4::new(address, server.address.port?))
-    });
+    let backend = configuration.backend(backend)?;
+    let servers: Vec<ProxyServer> = backend.servers.iter().filter_map(|server| known(service, server)).collect();
     Some(Fact::ProxySettings {
         service: service.name.into(),
         frontend: frontend.name.clone(),
         ports: ports(frontend),
-        servers: servers.collect(),
+        servers: servers.iter().map(|server| server.address).collect(),
         timeouts: ProxyTimeouts {
             connect: ms(timeouts.connect),
             client: ms(timeouts.client),
@@ -162,7 +165,39 @@ fn settings(service: &Surroundings<'_>, configuration: &Configuration, frontend:
             server_fin: ms(timeouts.server_fin),
             queue: ms(timeouts.queue),
         },
+        rules: Some(ProxyRules {
+            retries: backend.retries,
+            redispatch: backend.redispatch,
+            maxconn: frontend.maxconn,
+            hard_stop_after: ms(configuration.global.hard_stop_after),
+            servers,
+        }),
     })
+}
+
+/// A server whose address is known.
+fn known(service: &Surroundings<'_>, server: &Server) -> Option<ProxyServer> {
+    let host = &server.address.host;
+    let address: Ipv4Addr = host.parse().ok().or_else(|| service.addresses.get(host).copied())?;
+    Some(ProxyServer {
+        name: server.name.clone(),
+        address: SocketAddrV4::new(address, server.address.port?),
+        fall: server.check.map(|check| check.fall),
+        maxconn: server.maxconn,
+        ends_sessions_when_down: server.shutdown_sessions_when_down,
+        ends_backup_sessions_when_up: server.shutdown_backup_sessions_when_up,
+    })
+}
+
+fn notice(service: &str, line: &str) -> Option<Fact> {
+    let notice = match Notice::parse(line)? {
+        Notice::ServerDown { backend, server } => ProxyNotice::ServerDown { backend, server },
+        Notice::ServerUp { backend, server } => ProxyNotice::ServerUp { backend, server },
+        Notice::NoServer { backend } => ProxyNotice::NoServer { backend },
+        Notice::Stopped { proxy } => ProxyNotice::Stopped { proxy },
+        Notice::HardStop => ProxyNotice::HardStop,
+    };
+    Some(Fact::ProxyNotice { service: service.into(), notice, line: line.into() })
 }
 
 fn session_log(service: &str, line: &str) -> Option<ProxyLog> {
@@ -176,6 +211,8 @@ fn session_log(service: &str, line: &str) -> Option<ProxyLog> {
         total_ms: u64::try_from(log.total.as_millis()).unwrap_or(u64::MAX),
         bytes: log.bytes,
         termination: log.termination.to_string(),
+        retries: Some(log.retries),
+        connected: Some(log.connected.is_some()),
         line: line.into(),
     })
 }

@@ -48,6 +48,14 @@ pub trait Kind: Debug + Send + Sync {
         |_, _| None
     }
 
+    /// Ends the sessions of one of its servers (`backend/name`), as its operator would.
+    ///
+    /// # Errors
+    /// When it cannot be asked, refuses, or has no such server.
+    fn shutdown_sessions(&self, _process: &Process, _server: &str) -> std::io::Result<()> {
+        Err(std::io::Error::other("this kind of service takes no orders of an operator"))
+    }
+
     /// Which connections it has joined to sessions, as it tells itself when asked now.
     fn sessions(&self, _service: &str, _process: &Process) -> Vec<Fact> {
         Vec::new()

@@ -7,6 +7,8 @@ mod idle;
 mod kill;
 mod power;
 mod send;
+mod shutdown_sessions;
+mod soft_stop;
 mod start;
 mod unplug;
 mod wait;
@@ -39,6 +41,8 @@ pub const STEPS: &[Word<Arc<dyn Verb>>] = &[
     unplug::PLUG,
     kill::KILL,
     kill::TERMINATE,
+    soft_stop::SOFT_STOP,
+    shutdown_sessions::SHUTDOWN_SESSIONS,
     freeze::FREEZE,
     freeze::THAW,
     power::POWER_OFF,
