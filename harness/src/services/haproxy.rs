@@ -182,7 +182,7 @@ fn known(service: &Surroundings<'_>, server: &Server) -> Option<ProxyServer> {
     Some(ProxyServer {
         name: server.name.clone(),
         address: SocketAddrV4::new(address, server.address.port?),
-        fall: server.check.map(|check| check.fall),
+        fall: server.check.as_ref().map(|check| check.fall),
         maxconn: server.maxconn,
         ends_sessions_when_down: server.shutdown_sessions_when_down,
         ends_backup_sessions_when_up: server.shutdown_backup_sessions_when_up,
