@@ -100,7 +100,7 @@ pub struct StatsSocket {
 }
 
 /// What operators may do on a socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum StatsLevel {
     /// See what is not sensitive.
     User,

@@ -16,6 +16,8 @@ use crate::config::Keepalive;
 pub struct Backend {
     /// Its name.
     pub name: String,
+    /// Whether it is the server side of a `listen` section.
+    pub is_listen: bool,
     /// Its servers.
     pub servers: Vec<Server>,
     /// How it chooses among them.
@@ -40,6 +42,8 @@ pub struct Backend {
     pub logs_checks: bool,
     /// Its sessions.
     pub sessions: u32,
+    /// Its sessions so far.
+    pub taken: u64,
     /// The sessions that wait until any of its servers has a place.
     queue: VecDeque<(Key, IpAddr)>,
     /// Changes of load so far.
@@ -62,6 +66,8 @@ pub enum Found {
 pub struct Parts {
     /// See [`Backend::name`].
     pub name: String,
+    /// See [`Backend::is_listen`].
+    pub is_listen: bool,
     /// See [`Backend::servers`].
     pub servers: Vec<Server>,
     /// See [`Backend::balance`].
@@ -84,9 +90,11 @@ impl Backend {
     /// A backend without sessions.
     #[must_use]
     pub fn new(parts: Parts) -> Backend {
-        let Parts { name, servers, balance, retries, redispatch, timeouts, keepalive, logs, logs_checks } = parts;
+        let Parts { name, is_listen, servers, balance, retries, redispatch, timeouts, keepalive, logs, logs_checks } =
+            parts;
         Backend {
             name,
+            is_listen,
             servers,
             balance,
             retries,
@@ -99,6 +107,7 @@ impl Backend {
             logs,
             logs_checks,
             sessions: 0,
+            taken: 0,
             queue: VecDeque::new(),
             turns: 0,
         }
@@ -138,16 +147,18 @@ impl Backend {
         if active.is_empty() { usable(true).take(1).collect() } else { active }
     }
 
-    /// Whether the retry of this number, from 1, may go to another server (`stream_choose_redispatch`).
+    /// Whether the retry of this number, from 1, goes to another server than `place` if there is one. With `option redispatch` that
+    /// is every retry, as long as the choice is free; else those that its interval names (`stream_choose_redispatch`).
     #[must_use]
-    pub fn may_redispatch(&self, retry: u32) -> bool {
+    pub fn redispatches(&self, retry: u32, place: usize) -> bool {
         let Some(interval) = self.redispatch else { return false };
         let every = match interval {
             1.. => interval.unsigned_abs(),
             // Counted from the last one: -1 is the last itself.
             _ => (self.retries + 1).saturating_sub(interval.unsigned_abs()),
         };
-        retry.checked_rem(every) == Some(0)
+        let down = !self.servers[place].health.is_up();
+        down || retry.checked_rem(every) == Some(0) || self.active() > 1 && !self.balance.by_hash()
     }
 
     /// How many servers that are no backup are usable.
@@ -234,6 +245,7 @@ mod tests {
     fn backend(algorithm: config::Balance, servers: Vec<Server>) -> Backend {
         Backend::new(Parts {
             name: "b".into(),
+            is_listen: true,
             servers,
             balance: balance::algorithm(algorithm, HashType::default()),
             retries: 3,

@@ -22,6 +22,8 @@ pub struct Frontend {
     pub maxconn: u32,
     /// Its sessions.
     pub sessions: u32,
+    /// Its sessions so far.
+    pub taken: u64,
     /// Where its lines go.
     pub logs: Logs,
     /// Whether its sessions are logged at all, and which.

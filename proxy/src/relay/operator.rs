@@ -1,4 +1,5 @@
-//! The stats socket: what the operator asks, as on HAProxy's (management guide, 9.3). A further command is one line in [`COMMANDS`].
+//! The stats socket: what the operator asks and orders, as on HAProxy's (management guide, 9.3). A further command is one entry in
+//! [`COMMANDS`].
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write as _};
@@ -17,23 +18,54 @@ use super::poll::Key;
 use super::session::{Session, Side};
 use super::sessions::Sessions;
 use super::socket;
+use crate::config::StatsLevel;
 
 /// The longest command.
 const LONGEST: usize = 1024;
 
-/// Something that can be asked.
+/// Something that can be said on the socket.
 struct Command {
+    /// How it begins; what follows are its arguments.
     words: &'static str,
+    takes: &'static str,
     about: &'static str,
-    answer: fn(&View<'_>) -> String,
+    least: StatsLevel,
+    answer: fn(&View<'_>, &str) -> Answer,
 }
 
-/// What can be asked.
-const COMMANDS: &[Command] = &[Command {
-    words: "show sess all",
-    about: "every session with its two connections and their timers",
-    answer: show_sessions,
-}];
+/// What comes of a command.
+#[derive(Debug)]
+enum Answer {
+    /// This is told.
+    Text(String),
+    /// This is done, and nothing is told.
+    Order(Order),
+}
+
+/// What an operator can make the proxy do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// End the sessions on a server: the backend, by its place, and the server, by its place in it.
+    EndSessions(usize, usize),
+}
+
+/// What can be said.
+const COMMANDS: &[Command] = &[
+    Command {
+        words: "show sess all",
+        takes: "",
+        about: "every session with its two connections and their timers",
+        least: StatsLevel::Operator,
+        answer: |view, _| Answer::Text(show_sessions(view)),
+    },
+    Command {
+        words: "shutdown sessions server",
+        takes: "<backend>/<server>",
+        about: "end the sessions on a server",
+        least: StatsLevel::Admin,
+        answer: shutdown_sessions,
+    },
+];
 
 /// What an answer is made of.
 #[derive(Debug)]
@@ -51,7 +83,7 @@ pub struct View<'a> {
 /// The stats sockets, and who is connected to them.
 #[derive(Debug, Default)]
 pub struct Operators {
-    sockets: Vec<UnixListener>,
+    sockets: Vec<(UnixListener, StatsLevel)>,
     connected: Slab<(u32, Operator)>,
     serial: u32,
     /// `stats timeout`.
@@ -63,6 +95,7 @@ pub struct Operators {
 #[derive(Debug)]
 struct Operator {
     stream: UnixStream,
+    level: StatsLevel,
     asked: Vec<u8>,
     /// What is to be written, and how much of it is.
     answer: Option<(Vec<u8>, usize)>,
@@ -71,24 +104,25 @@ struct Operator {
 impl Operators {
     /// The sockets, ready to be asked; an operator may be silent for `limit`.
     #[must_use]
-    pub fn new(sockets: Vec<UnixListener>, limit: Duration, most: usize) -> Operators {
+    pub fn new(sockets: Vec<(UnixListener, StatsLevel)>, limit: Duration, most: usize) -> Operators {
         Operators { sockets, connected: Slab::new(), serial: 0, limit: Some(limit).into(), most }
     }
 
     /// The sockets that are listened on.
     pub fn sockets(&self) -> impl Iterator<Item = impl AsFd + '_> {
-        self.sockets.iter()
+        self.sockets.iter().map(|(socket, _)| socket)
     }
 
     /// The next operator who waits, and until when it may be silent. One too many is sent away.
     pub fn accept(&mut self, place: usize, now: Moment) -> Option<(Key, Moment)> {
-        let (stream, _) = self.sockets.get(place)?.accept().ok()?;
+        let (socket, level) = self.sockets.get(place)?;
+        let (level, (stream, _)) = (*level, socket.accept().ok()?);
         if self.connected.len() >= self.most {
             return None;
         }
         stream.set_nonblocking(true).ok()?;
         self.serial = (self.serial + 1) & ((1 << Key::SERIAL_BITS) - 1);
-        let place = self.connected.insert((self.serial, Operator { stream, asked: Vec::new(), answer: None }));
+        let place = self.connected.insert((self.serial, Operator { stream, level, asked: Vec::new(), answer: None }));
         let key = Key { place: u32::try_from(place).unwrap_or(u32::MAX), serial: self.serial };
         Some((key, now.after(self.limit)))
     }
@@ -107,22 +141,22 @@ impl Operators {
         }
     }
 
-    /// Reads what an operator asks, and answers; one line is answered, and the connection ends.
-    pub fn serve(&mut self, key: Key, view: &View<'_>) {
+    /// Reads what an operator says, and answers; one line is answered, and the connection ends. What is ordered is for the caller
+    /// to do.
+    pub fn serve(&mut self, key: Key, view: &View<'_>) -> Option<Order> {
         let found = self.connected.get_mut(key.place as usize).filter(|(serial, _)| *serial == key.serial);
-        let Some((_, operator)) = found else { return };
-        if operator.answer.is_none() {
-            operator.listen(view);
-        }
+        let (_, operator) = found?;
+        let order = if operator.answer.is_none() { operator.listen(view) } else { None };
         if operator.is_served() {
             self.dismiss(key);
         }
+        order
     }
 }
 
 impl Operator {
     /// Reads until a line is there, and makes the answer to it.
-    fn listen(&mut self, view: &View<'_>) {
+    fn listen(&mut self, view: &View<'_>) -> Option<Order> {
         let mut buffer = [0; LONGEST];
         let ended = loop {
             match self.stream.read(&mut buffer) {
@@ -138,8 +172,14 @@ impl Operator {
         };
         if ended || self.asked.contains(&b'\n') {
             let line = self.asked.split(|byte| *byte == b'\n').next().map(String::from_utf8_lossy);
-            self.answer = Some((answer(line.unwrap_or_default().trim(), view).into_bytes(), 0));
+            let (text, order) = match answer(line.unwrap_or_default().trim(), self.level, view) {
+                Answer::Text(text) => (text, None),
+                Answer::Order(order) => ("\n".into(), Some(order)),
+            };
+            self.answer = Some((text.into_bytes(), 0));
+            return order;
         }
+        None
     }
 
     /// Writes what is taken now; says whether nothing is left to do.
@@ -157,19 +197,37 @@ impl Operator {
     }
 }
 
-fn answer(line: &str, view: &View<'_>) -> String {
+fn answer(line: &str, level: StatsLevel, view: &View<'_>) -> Answer {
     if line.is_empty() {
-        return String::new();
+        return Answer::Text(String::new());
     }
-    match COMMANDS.iter().find(|command| command.words == line) {
-        Some(command) => (command.answer)(view) + "\n",
-        None => {
-            let mut help = format!("Unknown command: '{line}'. The following commands are valid here:\n");
-            for Command { words, about, .. } in COMMANDS {
-                let _ = writeln!(help, "  {words:<14} : {about}");
-            }
-            help + "\n"
+    let begins = |command: &&Command| {
+        line.strip_prefix(command.words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    let Some(command) = COMMANDS.iter().find(begins) else {
+        let mut help = format!("Unknown command: '{line}'. The following commands are valid here:\n");
+        for Command { words, takes, about, .. } in COMMANDS {
+            let _ = writeln!(help, "  {:<45} : {about}", format!("{words} {takes}").trim_end());
         }
+        return Answer::Text(help + "\n");
+    };
+    if level < command.least {
+        return Answer::Text("Permission denied\n\n".into());
+    }
+    match (command.answer)(view, line[command.words.len()..].trim()) {
+        Answer::Text(text) => Answer::Text(text + "\n"),
+        order => order,
+    }
+}
+
+fn shutdown_sessions(view: &View<'_>, server: &str) -> Answer {
+    let found = server.split_once('/').and_then(|(backend, server)| {
+        let place = view.backends.iter().position(|known| known.name == backend)?;
+        Some((place, view.backends[place].servers.iter().position(|known| known.name == server)?))
+    });
+    match found {
+        Some((backend, server)) => Answer::Order(Order::EndSessions(backend, server)),
+        None => Answer::Text("No such server.\n".into()),
     }
 }
 

@@ -24,7 +24,8 @@ use super::session::Limits;
 use super::socket;
 use super::worker::{Parts, Stop, Worker};
 use crate::config::{
-    BindAddress, Configuration, Global, Identity, LogHostname, LogTarget, Position, Proxy, ServerAddress, Who,
+    BindAddress, Configuration, Global, Identity, LogHostname, LogTarget, Position, Proxy, SectionKind, ServerAddress,
+    Who,
 };
 
 /// Descriptors for other things than sessions: logs, listeners, checks, the operator.
@@ -76,9 +77,7 @@ pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
     let fits = u32::try_from(descriptors.saturating_sub(RESERVE) / 2).unwrap_or(u32::MAX).max(1);
     let maxconn = global.maxconn.map_or(fits, |most| most.min(fits));
     let mut targets = Targets::default();
-    let (mut backends, mut checks, places) = backends(configuration, &mut targets)?;
-    backends.shrink_to_fit();
-    checks.shrink_to_fit();
+    let (backends, checks, places) = backends(configuration, &mut targets)?;
     let (mut frontends, mut listeners) = (Vec::new(), Vec::new());
     for proxy in configuration.proxies.iter().filter(|proxy| proxy.takes_clients() && !proxy.disabled) {
         // A frontend without a backend, or with one that is disabled, was refused when the configuration was checked.
@@ -96,7 +95,8 @@ pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
             keepalive: proxy.client_keepalive,
             maxconn: proxy.maxconn.unwrap_or(maxconn),
             sessions: 0,
-            logs: logs(proxy, global, &mut targets)?,
+            taken: 0,
+            logs: logs(&proxy.logs, proxy.log_tag.as_ref(), global, &mut targets)?,
             tcplog: proxy.tcplog,
             logging: proxy.logging,
         });
@@ -106,7 +106,8 @@ pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
         _ => rustix::system::uname().nodename().to_string_lossy().into_owned(),
     };
     let stop = Stop::new(global.hard_stop_after).map_err(|e| machine("taking signals", e))?;
-    Ok(Parts { frontends, listeners, backends, checks, operators: operators(global)?, maxconn, host, stop })
+    let (operators, logs) = (operators(global)?, logs(&global.logs, None, global, &mut targets)?);
+    Ok(Parts { frontends, listeners, backends, checks, operators, logs, maxconn, host, stop })
 }
 
 /// Gives up privileges and works until it is stopped.
@@ -165,13 +166,14 @@ fn backends(configuration: &Configuration, targets: &mut Targets) -> Result<Back
         places.insert(proxy.name.clone(), backends.len());
         backends.push(Backend::new(BackendParts {
             name: proxy.name.clone(),
+            is_listen: proxy.kind == SectionKind::Listen,
             servers,
             balance: balance::algorithm(proxy.balance, proxy.hash_type),
             retries: proxy.retries,
             redispatch: proxy.redispatch.then_some(proxy.redispatch_interval),
             timeouts: proxy.timeouts,
             keepalive: proxy.server_keepalive,
-            logs: logs(proxy, &configuration.global, targets)?,
+            logs: logs(&proxy.logs, proxy.log_tag.as_ref(), &configuration.global, targets)?,
             logs_checks: proxy.logging.health_checks,
         }));
     }
@@ -205,9 +207,9 @@ impl Targets {
     }
 }
 
-fn logs(proxy: &Proxy, global: &Global, targets: &mut Targets) -> Result<Logs, Error> {
-    let opened: Result<Vec<_>, Error> = proxy.logs.iter().map(|what| targets.open(what)).collect();
-    let tag = proxy.log_tag.as_ref().or(global.log_tag.as_ref());
+fn logs(wanted: &[LogTarget], tag: Option<&String>, global: &Global, targets: &mut Targets) -> Result<Logs, Error> {
+    let opened: Result<Vec<_>, Error> = wanted.iter().map(|what| targets.open(what)).collect();
+    let tag = tag.or(global.log_tag.as_ref());
     Ok(Logs { targets: opened?, tag: tag.cloned().unwrap_or_else(|| "haproxy".into()) })
 }
 
@@ -217,7 +219,7 @@ fn operators(global: &Global) -> Result<Operators, Error> {
     for socket in &stats.sockets {
         let BindAddress::Unix(path) = &socket.address else { continue };
         let failed = |e: std::io::Error| asked(&socket.position, format!("listening on {}", path.display()), e);
-        sockets.push(operator_socket(path, socket.mode).map_err(failed)?);
+        sockets.push((operator_socket(path, socket.mode).map_err(failed)?, socket.level));
         let (user, group) =
             (socket.user.as_ref().map(user).transpose()?, socket.group.as_ref().map(group).transpose()?);
         std::os::unix::fs::chown(path, user.map(Uid::as_raw), group.map(Gid::as_raw)).map_err(failed)?;

@@ -17,9 +17,8 @@ pub trait Balance: Debug {
     /// The server for the next session, by its place in the backend, out of `candidates`: those that may take one now, at least one.
     fn choose(&mut self, candidates: &[(usize, &Server)], client: IpAddr) -> usize;
 
-    /// Whether it takes the servers by turns: then a retry goes to the next one even without `option redispatch`
-    /// (`stream_choose_redispatch`).
-    fn by_turns(&self) -> bool {
+    /// Whether the choice follows from the client alone: then a retry goes to another server only when it is due to.
+    fn by_hash(&self) -> bool {
         false
     }
 }

@@ -29,8 +29,4 @@ impl Balance for RoundRobin {
         *self.credit.entry(chosen).or_default() -= all;
         chosen
     }
-
-    fn by_turns(&self) -> bool {
-        true
-    }
 }

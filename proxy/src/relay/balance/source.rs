@@ -30,6 +30,10 @@ impl Balance for Source {
         let turn = hash % round.max(1);
         (0..=turn).map(|_| turns.choose(candidates, client)).last().unwrap_or(0)
     }
+
+    fn by_hash(&self) -> bool {
+        true
+    }
 }
 
 /// The address' 32-bit words, one over the other (`get_server_sh`).

@@ -275,7 +275,7 @@ impl Leg {
 
     /// What was read from it has gone on: the proxy waits for its bytes again.
     pub fn goes_on(&mut self, now: Moment) {
-        if !self.read_shut && !self.read_by.is_set() {
+        if self.connected && !self.read_shut && !self.read_by.is_set() {
             self.read_by = now.after(self.limit);
         }
     }

@@ -104,8 +104,9 @@ pub struct Session {
     pub story: Story,
     /// How far the server's side is.
     pub stage: Stage,
-    client: Leg,
+    /// Before the client's, so that a proxy that ends closes it first, as HAProxy does.
     server: Leg,
+    client: Leg,
     /// From client to server.
     up: Flow,
     /// From server to client.
@@ -240,7 +241,8 @@ impl Session {
     fn break_off(&mut self) {
         if let Some(errno) = self.client.broke() {
             self.note(Cause::Broken(Side::Client, errno));
-            self.up.broken = true;
+            // Bytes that wait go on first, and then it is an end like any other.
+            self.up.broken = self.up.is_empty();
             self.client.close();
         }
         if let Some(errno) = self.server.broke() {

@@ -90,8 +90,8 @@ impl Worker {
             failure: None,
             queued_behind: 0,
         };
-        frontend.sessions += 1;
-        backend.sessions += 1;
+        (frontend.sessions, frontend.taken) = (frontend.sessions + 1, frontend.taken + 1);
+        (backend.sessions, backend.taken) = (backend.sessions + 1, backend.taken + 1);
         self.accepted += 1;
         let session =
             Session::new(story, Leg::accepted(socket, frontend.limits, self.now), Leg::absent(backend.limits));
@@ -111,14 +111,18 @@ impl Worker {
         let now = self.now;
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.expire(now);
+        let mut more = false;
         loop {
+            // Of what is due at one moment, the server's side goes on before an end is passed on to it.
+            while self.connect(key) {}
             let Some(session) = self.sessions.get_mut(key) else { return };
-            if session.settle(&mut self.blocks, now) {
-                self.ready.push_back(key);
-            }
+            more |= session.settle(&mut self.blocks, now);
             if !self.connect(key) {
                 break;
             }
+        }
+        if more {
+            self.ready.push_back(key);
         }
         let Some(session) = self.sessions.get_mut(key) else { return };
         if session.is_over() {

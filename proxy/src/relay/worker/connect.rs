@@ -111,10 +111,9 @@ impl Worker {
             return self.abandon(key, first);
         }
         session.unconnect();
-        let others = backend.active() > 1;
-        let by_turns = backend.balance.by_turns() && others;
-        let elsewhere = backend.may_redispatch(retries) || by_turns;
-        let pause = refused && !(elsewhere && by_turns);
+        let elsewhere = place.is_some_and(|place| backend.redispatches(retries, place));
+        // It would most likely fail in the same way at once.
+        let pause = refused && (!elsewhere || backend.active() <= 1);
         let shortest = TURN_AROUND.min(backend.connect.duration().unwrap_or(TURN_AROUND));
         session.stage = match (pause, elsewhere) {
             (true, _) => Stage::Pausing(now.after(Limit::from(Some(shortest)))),

@@ -61,7 +61,8 @@ impl Worker {
         self.log_change(number, place, "DOWN", Severity::Alert, result);
         let backend = &self.parts.backends[number];
         if backend.active() + backend.standing_by() == 0 {
-            let text = format!("backend {} has no server available!", backend.name);
+            let kind = if backend.is_listen { "proxy" } else { "backend" };
+            let text = format!("{kind} {} has no server available!", backend.name);
             self.log(&self.parts.backends[number].logs, Severity::Emergency, &text);
         }
     }
@@ -77,7 +78,7 @@ impl Worker {
     }
 
     /// Ends the sessions on some servers of a backend.
-    fn end_sessions(&mut self, backend: usize, cause: Cause, which: impl Fn(usize) -> bool) {
+    pub(super) fn end_sessions(&mut self, backend: usize, cause: Cause, which: impl Fn(usize) -> bool) {
         let on_it = self.sessions.iter().filter(|(_, session)| {
             let story = &session.story;
             story.backend == backend && story.holds_place && story.server.is_some_and(&which)
@@ -101,6 +102,9 @@ impl Worker {
         let mut text = format!("{kind} {}/{} is {state}, {}.", backend.name, server.name, reason(result));
         // Writing to a string cannot fail.
         let _ = write!(text, " {active} active and {standing_by} backup servers {online}.");
+        if active == 0 && standing_by > 0 {
+            text.push_str(" Running on backup.");
+        }
         let _ = if state == "UP" {
             write!(text, " 0 sessions requeued, {} total in queue.", backend.queued())
         } else {

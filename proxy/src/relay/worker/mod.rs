@@ -27,8 +27,9 @@ use super::check::Check;
 use super::frontend::{Frontend, Listener, Logs};
 use super::log::Line;
 use super::moment::Moment;
-use super::operator::Operators;
+use super::operator::{Operators, Order};
 use super::poll::{Key, Poll, Ready, Token};
+use super::session::{Cause, Side};
 use super::sessions::Sessions;
 use super::timers::Timers;
 use crate::config::Severity;
@@ -55,6 +56,8 @@ pub struct Parts {
     pub checks: Vec<Check>,
     /// The stats sockets.
     pub operators: Operators,
+    /// Where lines go that are no proxy's.
+    pub logs: Logs,
     /// The most sessions that the process has at once.
     pub maxconn: u32,
     /// The host's name, for log lines.
@@ -142,8 +145,8 @@ impl Worker {
     fn happened(&mut self, token: Token, ready: Ready) {
         match token {
             Token::Listener(place) => self.accept(place as usize),
-            Token::Client(key) => self.told(key, super::session::Side::Client, ready),
-            Token::Server(key) => self.told(key, super::session::Side::Server, ready),
+            Token::Client(key) => self.told(key, Side::Client, ready),
+            Token::Server(key) => self.told(key, Side::Server, ready),
             Token::Check(place) => self.look_at_check(place, ready),
             Token::Stats(place) => self.greet_operator(place as usize),
             Token::Operator(key) => self.serve_operator(key),
@@ -153,7 +156,7 @@ impl Worker {
         }
     }
 
-    fn told(&mut self, key: Key, side: super::session::Side, ready: Ready) {
+    fn told(&mut self, key: Key, side: Side, ready: Ready) {
         // An event may be of a connection that ended in the same batch.
         if let Some(session) = self.sessions.get_mut(key) {
             session.leg_mut(side).told(ready);
@@ -206,7 +209,12 @@ impl Worker {
             backends: &self.parts.backends,
             now: self.now,
         };
-        self.parts.operators.serve(key, &view);
+        match self.parts.operators.serve(key, &view) {
+            Some(Order::EndSessions(backend, place)) => {
+                self.end_sessions(backend, Cause::Killed, |server| server == place);
+            }
+            None => {}
+        }
     }
 
     /// Writes a line to these targets.

@@ -89,7 +89,12 @@ impl Worker {
         self.parts.listeners.clear();
         self.parts.checks.clear();
         for frontend in &self.parts.frontends {
-            let text = format!("Proxy {} stopped ({} sessions to go).", frontend.name, frontend.sessions);
+            let backend = &self.parts.backends[frontend.backend];
+            let taken_behind = if backend.name == frontend.name { backend.taken } else { 0 };
+            let text = format!(
+                "Proxy {} stopped (cumulated conns: FE: {}, BE: {taken_behind}).",
+                frontend.name, frontend.taken
+            );
             self.log(&frontend.logs, Severity::Warning, &text);
         }
         let due = self.now.after(self.parts.stop.after);
@@ -103,6 +108,8 @@ impl Worker {
         if self.parts.stop.stage != Stage::Soft {
             return;
         }
+        let text = "soft-stop running for too long, performing a hard-stop.";
+        self.log(&self.parts.logs, Severity::Warning, text);
         let until = self.now.plus(LAST);
         self.parts.stop.stage = Stage::Hard(until);
         self.timers.wake(Owner::Stop, until, &mut { Moment::NEVER });
