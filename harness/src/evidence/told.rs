@@ -94,6 +94,28 @@ pub enum Report {
         /// The error's name, as errno(3) has it.
         errno: String,
     },
+    /// The protocol above TCP is open: AMQP's connection.open-ok was sent or received.
+    Opened {
+        /// The heartbeat that was agreed on, seconds; 0 is none. `None` where the protocol has none.
+        heartbeat_s: Option<u32>,
+    },
+    /// Messages were published, in total.
+    Published {
+        /// Handed to the client's library.
+        messages: u64,
+        /// Confirmed by the broker.
+        confirmed: u64,
+    },
+    /// Messages were consumed, in total.
+    Consumed {
+        /// Total so far.
+        messages: u64,
+    },
+    /// The client's library says that the connection is broken.
+    Failed {
+        /// In its own words.
+        error: String,
+    },
     /// Bytes were written to the socket, in total.
     Sent {
         /// Total so far.
@@ -113,7 +135,8 @@ pub enum Report {
     },
     /// It closed the socket; the report is of the moment at which close(2) had returned.
     Closed {
-        /// Why: `order` (the timeline said so) or `eof` or `error`.
+        /// Why: `order` (the timeline said so), `eof`, `error`; of AMQP also `heartbeat` (missed), `handshake-timeout`,
+        /// `protocol` (the peer said connection.close, or what was said was none of the protocol).
         why: String,
         /// How long before the report it had begun to: whatever the kernel did for this close, it did since then.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@ mod freeze;
 mod idle;
 mod kill;
 mod power;
+mod publish;
 mod send;
 mod start;
 mod unplug;
@@ -16,6 +17,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::actors::What;
 use crate::lab::{Error, Lab};
 use crate::scenario::Word;
 
@@ -24,6 +26,11 @@ pub type Playing<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '
 
 /// One step of a timeline, as its verb decoded it.
 pub trait Verb: Debug + Send + Sync {
+    /// The client that it orders about, and to do what.
+    fn order(&self) -> Option<(&str, What)> {
+        None
+    }
+
     /// Plays the step.
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a>;
 }
@@ -31,6 +38,7 @@ pub trait Verb: Debug + Send + Sync {
 /// The verbs that there are.
 pub const STEPS: &[Word<Arc<dyn Verb>>] = &[
     send::SEND,
+    publish::PUBLISH,
     idle::IDLE,
     wait::WAIT,
     cut::CUT,
