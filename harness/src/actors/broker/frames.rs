@@ -161,3 +161,208 @@ pub fn encode_content(
         out.push(constants::FRAME_END);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use amq_protocol::protocol::{AMQPErrorKind, basic, connection, queue};
+    use amq_protocol::types::{AMQPValue, FieldArray, FieldTable};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn code(error: &Exception) -> u16 {
+        error.kind.get_id()
+    }
+
+    fn octets(frame: &AMQPFrame) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode(frame, &mut out);
+        out
+    }
+
+    fn declare(arguments: FieldTable) -> AMQPFrame {
+        let declare = queue::Declare { queue: "orders".into(), arguments, ..queue::Declare::default() };
+        AMQPFrame::Method(1, AMQPClass::Queue(queue::AMQPMethod::Declare(declare)))
+    }
+
+    /// An array in an array in an array, as octets: deeper than the codec's own types can be made without its recursion.
+    fn nested(levels: usize) -> Vec<u8> {
+        let mut value = vec![b'V'];
+        for _ in 0..levels {
+            let mut outer = vec![b'A'];
+            outer.extend_from_slice(&u32::try_from(value.len()).unwrap().to_be_bytes());
+            outer.extend_from_slice(&value);
+            value = outer;
+        }
+        let mut table = vec![1, b'x'];
+        table.extend_from_slice(&value);
+        let mut payload = vec![0, 50, 0, 10, 0, 0, 1, b'q', 0];
+        payload.extend_from_slice(&u32::try_from(table.len()).unwrap().to_be_bytes());
+        payload.extend_from_slice(&table);
+        let mut frame = vec![1, 0, 1];
+        frame.extend_from_slice(&u32::try_from(payload.len()).unwrap().to_be_bytes());
+        frame.extend_from_slice(&payload);
+        frame.push(constants::FRAME_END);
+        frame
+    }
+
+    fn one(octets: &[u8], frame_max: u32) -> Result<Option<AMQPFrame>, Exception> {
+        let mut decoder = Decoder::default();
+        decoder.feed(octets);
+        decoder.frame(frame_max)
+    }
+
+    #[test]
+    fn tables_within_tables_are_read_down_to_a_depth_that_nobody_needs() {
+        let frame = one(&nested(DEEPEST - 1), 0).unwrap().unwrap();
+        assert!(matches!(frame, AMQPFrame::Method(1, AMQPClass::Queue(_))));
+    }
+
+    #[test]
+    fn tables_that_are_nested_deeper_are_a_syntax_error_and_not_the_end_of_the_process() {
+        assert_eq!(code(&one(&nested(20_000), 0).unwrap_err()), 502);
+    }
+
+    #[test]
+    fn a_frame_larger_than_agreed_is_refused_before_it_has_come() {
+        let mut large = vec![3, 0, 1];
+        large.extend_from_slice(&9000_u32.to_be_bytes());
+        let error = one(&large, 8192).unwrap_err();
+        assert_eq!(code(&error), 501);
+        assert!(error.explanation.contains("{frame_too_large,9000,8184}"), "{}", error.explanation);
+    }
+
+    #[test]
+    fn a_frame_without_its_end_marker_is_a_frame_error() {
+        let mut frame = octets(&AMQPFrame::Heartbeat);
+        frame[7] = 0;
+        assert_eq!(code(&one(&frame, 8192).unwrap_err()), 501);
+    }
+
+    #[test]
+    fn after_a_method_that_cannot_be_read_the_next_frame_can() {
+        let mut decoder = Decoder::default();
+        // Class 99 is none.
+        decoder.feed(&[1, 0, 1, 0, 0, 0, 4, 0, 99, 0, 99, constants::FRAME_END]);
+        decoder.feed(&octets(&AMQPFrame::Heartbeat));
+        assert_eq!(code(&decoder.frame(8192).unwrap_err()), 502);
+        assert_eq!(decoder.frame(8192), Ok(Some(AMQPFrame::Heartbeat)));
+    }
+
+    #[test]
+    fn a_greeting_that_is_none_is_told_apart() {
+        let mut decoder = Decoder::default();
+        decoder.feed(b"GET / HTTP/1.1\r\n");
+        assert_eq!(decoder.greeting(), Some(Greeting::Other(*b"GET / HT")));
+    }
+
+    fn value() -> impl Strategy<Value = AMQPValue> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(AMQPValue::Boolean),
+            any::<i32>().prop_map(AMQPValue::LongInt),
+            ".{0,20}".prop_map(|text: String| AMQPValue::LongString(text.into())),
+        ];
+        leaf.prop_recursive(4, 16, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|values| {
+                    let mut array = FieldArray::default();
+                    values.into_iter().for_each(|value| array.push(value));
+                    AMQPValue::FieldArray(array)
+                }),
+                prop::collection::btree_map("[a-z]{1,5}", inner, 0..4).prop_map(|values| {
+                    let mut table = FieldTable::default();
+                    for (key, value) in values {
+                        table.insert(key.into(), value);
+                    }
+                    AMQPValue::FieldTable(table)
+                }),
+            ]
+        })
+    }
+
+    fn frame() -> impl Strategy<Value = AMQPFrame> {
+        let table = |value| {
+            let mut table = FieldTable::default();
+            table.insert("x".into(), value);
+            table
+        };
+        prop_oneof![
+            Just(AMQPFrame::Heartbeat),
+            value().prop_map(move |value| declare(table(value))),
+            any::<(u16, u32, u16)>().prop_map(|(channel_max, frame_max, heartbeat)| {
+                let ok = connection::TuneOk { channel_max, frame_max, heartbeat };
+                AMQPFrame::Method(0, AMQPClass::Connection(connection::AMQPMethod::TuneOk(ok)))
+            }),
+            ("[a-z.]{0,20}", any::<bool>()).prop_map(|(key, mandatory)| {
+                let publish = basic::Publish { routing_key: key.into(), mandatory, ..basic::Publish::default() };
+                AMQPFrame::Method(7, AMQPClass::Basic(basic::AMQPMethod::Publish(publish)))
+            }),
+            prop::collection::vec(any::<u8>(), 0..300).prop_map(|body| AMQPFrame::Body(7, body)),
+        ]
+    }
+
+    /// All frames that a decoder gives when octets come in reads of this size, and how it ends.
+    fn decoded(octets: &[u8], size: usize) -> (Vec<AMQPFrame>, Option<Exception>) {
+        let (mut decoder, mut frames) = (Decoder::default(), Vec::new());
+        for part in octets.chunks(size) {
+            decoder.feed(part);
+            loop {
+                match decoder.frame(8192) {
+                    Ok(Some(frame)) => frames.push(frame),
+                    Ok(None) => break,
+                    Err(error) => return (frames, Some(error)),
+                }
+            }
+        }
+        (frames, None)
+    }
+
+    proptest! {
+        #[test]
+        fn frames_come_out_as_they_went_in_however_they_are_cut(
+            frames in prop::collection::vec(frame(), 0..8),
+            size in 1_usize..100,
+        ) {
+            let octets: Vec<u8> = frames.iter().flat_map(octets).collect();
+            prop_assert_eq!(decoded(&octets, size), (frames, None));
+        }
+
+        #[test]
+        fn octets_that_are_damaged_are_an_exception_or_other_frames_and_never_a_panic(
+            frames in prop::collection::vec(frame(), 1..4),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        ) {
+            let mut octets: Vec<u8> = frames.iter().flat_map(octets).collect();
+            for (at, octet) in damage {
+                let length = octets.len();
+                octets[at.index(length)] = octet;
+            }
+            if let (_, Some(error)) = decoded(&octets, 64) {
+                prop_assert!(matches!(error.kind, AMQPErrorKind::Hard(_)));
+            }
+        }
+
+        #[test]
+        fn octets_that_are_anything_are_no_panic(octets in prop::collection::vec(any::<u8>(), 0..2000)) {
+            decoded(&octets, 1000);
+        }
+
+        #[test]
+        fn content_is_cut_into_frames_of_the_agreed_size(
+            body in prop::collection::vec(any::<u8>(), 0..5000),
+            frame_max in 100_u32..9000,
+        ) {
+            let method = AMQPClass::Basic(basic::AMQPMethod::Deliver(basic::Deliver::default()));
+            let mut out = Vec::new();
+            encode_content(1, method, &BasicProperties::default(), &body, frame_max, &mut out);
+            let (frames, error) = decoded(&out, 512);
+            prop_assert_eq!(error, None);
+            let parts: Vec<Vec<u8>> = frames
+                .into_iter()
+                .filter_map(|frame| if let AMQPFrame::Body(1, part) = frame { Some(part) } else { None })
+                .collect();
+            prop_assert!(parts.iter().all(|part| part.len() + EMPTY <= frame_max as usize));
+            prop_assert_eq!(parts.concat(), body);
+        }
+    }
+}

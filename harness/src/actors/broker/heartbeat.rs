@@ -61,3 +61,39 @@ impl Watcher {
         self.seen = octets;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looks(mut watcher: Watcher, octets: &[u64]) -> Vec<bool> {
+        octets.iter().map(|&octets| watcher.look(octets)).collect()
+    }
+
+    #[tokio::test]
+    async fn a_receiver_gives_up_at_the_second_look_in_a_row_without_an_octet() {
+        assert_eq!(looks(Watcher::receiver(60), &[10, 20, 20, 20]), [false, false, false, true]);
+    }
+
+    #[tokio::test]
+    async fn an_octet_between_two_looks_saves_the_connection() {
+        assert_eq!(looks(Watcher::receiver(60), &[10, 10, 11, 11, 12]), [false; 5]);
+    }
+
+    #[tokio::test]
+    async fn a_sender_sends_when_nothing_was_sent_since_its_last_look_its_own_heartbeat_aside() {
+        let mut watcher = Watcher::sender(60);
+        assert!(watcher.look(500), "its first look is always one to send at");
+        watcher.sent(508);
+        assert!(watcher.look(508));
+        watcher.sent(516);
+        assert!(!watcher.look(700), "something else was sent");
+        assert!(watcher.look(700));
+    }
+
+    #[tokio::test]
+    async fn a_sender_looks_each_half_interval_and_a_receiver_each_interval() {
+        assert_eq!(Watcher::sender(5).every, Duration::from_millis(2500));
+        assert_eq!(Watcher::receiver(5).every, Duration::from_secs(5));
+    }
+}

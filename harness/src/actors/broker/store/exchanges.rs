@@ -224,7 +224,7 @@ fn matches(kind: Kind, pattern: &str, key: &str) -> bool {
 
 /// Whether words fit a topic's pattern: `*` is one word, `#` any number (AMQP 0-9-1, 3.1.3.3). Row by row, as recursion takes a
 /// time that grows without bounds with the number of `#`.
-fn topic(pattern: &[&str], words: &[&str]) -> bool {
+pub fn topic(pattern: &[&str], words: &[&str]) -> bool {
     // fits[n]: the pattern so far fits the first n words.
     let mut fits: Vec<bool> = (0..=words.len()).map(|n| n == 0).collect();
     for part in pattern {
