@@ -5,7 +5,8 @@ use std::net::SocketAddrV4;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Context, Pair, Point, ProxyLog, ProxyTimeouts, Report, Role, Segment, SocketOptions, Source, Span, TcpState,
+    BrokerLog, Context, Pair, Point, ProtocolFrame, ProtocolSettings, ProtocolUnread, ProxyLog, ProxyTimeouts, Report,
+    Role, Segment, SocketOptions, Source, Span, TcpState,
 };
 
 /// What a fact tells.
@@ -27,6 +28,10 @@ pub enum Fact {
         /// Length in bytes.
         frame: u32,
     },
+    /// A frame of an application's protocol, put together from segments.
+    ProtocolFrame(ProtocolFrame),
+    /// A conversation that could not be read to its end.
+    ProtocolUnread(ProtocolUnread),
 
     /// A socket changed its state (`sock:inet_sock_set_state`).
     State {
@@ -159,6 +164,15 @@ pub enum Fact {
         /// Its timeouts; `client` of the frontend, `server` of its backend.
         timeouts: ProxyTimeouts,
     },
+    /// What two programs agreed on in their protocol's handshake.
+    ProtocolSettings(ProtocolSettings),
+    /// The settings of a broker that can end a connection.
+    BrokerSettings {
+        /// The broker.
+        service: String,
+        /// How long after the accept the protocol's handshake may take, milliseconds; `None` is for ever.
+        handshake_timeout_ms: Option<u64>,
+    },
 
     /// Both legs of a session, as the proxy itself tells (`show sess all`).
     ProxySession {
@@ -171,6 +185,8 @@ pub enum Fact {
     },
     /// A session's end, as the proxy logged it.
     ProxyLog(ProxyLog),
+    /// What a broker's log says of a connection's end.
+    BrokerLog(BrokerLog),
     /// A line of a program's output or log.
     ServiceLog {
         /// The program.
@@ -245,7 +261,7 @@ impl Fact {
     #[must_use]
     pub fn source(&self) -> Source {
         match self {
-            Fact::Segment(_) | Fact::Frame { .. } => Source::Wire,
+            Fact::Segment(_) | Fact::Frame { .. } | Fact::ProtocolFrame(_) | Fact::ProtocolUnread(_) => Source::Wire,
             Fact::State { .. }
             | Fact::SocketError { .. }
             | Fact::ResetSent { .. }
@@ -254,10 +270,16 @@ impl Fact {
             | Fact::ProcessExit { .. }
             | Fact::Standing { .. }
             | Fact::SocketTables => Source::Kernel,
-            Fact::Sysctl { .. } | Fact::SocketOptions(_) | Fact::ProxySettings { .. } => Source::Settings,
-            Fact::ProxySession { .. } | Fact::ProxyLog(_) | Fact::ServiceLog { .. } | Fact::Application { .. } => {
-                Source::Log
-            }
+            Fact::Sysctl { .. }
+            | Fact::SocketOptions(_)
+            | Fact::ProxySettings { .. }
+            | Fact::ProtocolSettings(_)
+            | Fact::BrokerSettings { .. } => Source::Settings,
+            Fact::ProxySession { .. }
+            | Fact::ProxyLog(_)
+            | Fact::BrokerLog(_)
+            | Fact::ServiceLog { .. }
+            | Fact::Application { .. } => Source::Log,
             Fact::Kernel { .. }
             | Fact::Node { .. }
             | Fact::Program { .. }

@@ -83,6 +83,33 @@ pub struct ProxyLog {
     pub line: String,
 }
 
+/// What a broker's log says of a connection's end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokerLog {
+    /// The broker.
+    pub service: String,
+    /// The client's address, if the line tells it.
+    pub client: Option<SocketAddrV4>,
+    /// Why the connection ended.
+    pub why: Why,
+}
+
+/// Why a program that speaks a protocol ended a connection, in its own words made alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// The peer missed its heartbeats.
+    Heartbeat,
+    /// The protocol's handshake was not finished in time.
+    HandshakeTimeout,
+    /// The protocol's connection was closed in order, by whichever side.
+    ProtocolClose,
+    /// The peer ended the TCP connection without closing the protocol's.
+    Peer,
+    /// Something else, and none of these.
+    Other,
+}
+
 /// What a program reports of one of its own connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "report")]
