@@ -261,7 +261,7 @@ impl Fact {
     #[must_use]
     pub fn source(&self) -> Source {
         match self {
-            Fact::Segment(_) | Fact::Frame { .. } | Fact::ProtocolFrame(_) | Fact::ProtocolUnread(_) => Source::Wire,
+            Fact::Segment(_) | Fact::Frame { .. } | Fact::ProtocolFrame(_) => Source::Wire,
             Fact::State { .. }
             | Fact::SocketError { .. }
             | Fact::ResetSent { .. }
@@ -286,6 +286,7 @@ impl Fact {
             | Fact::Step { .. }
             | Fact::Injected { .. }
             | Fact::Canary { .. }
+            | Fact::ProtocolUnread(_)
             | Fact::Gap { .. } => Source::Timeline,
         }
     }

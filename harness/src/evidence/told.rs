@@ -83,15 +83,19 @@ pub struct ProxyLog {
     pub line: String,
 }
 
-/// What a broker's log says of a connection's end.
+/// What one line of a broker's log says of a connection's end; a broker may say it in two lines of one process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokerLog {
     /// The broker.
     pub service: String,
-    /// The client's address, if the line tells it.
+    /// Which of its processes says so: lines of one process belong together.
+    pub process: String,
+    /// The client's address, if this line tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<SocketAddrV4>,
-    /// Why the connection ended.
-    pub why: Why,
+    /// Why the connection ended, if this line tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
 }
 
 /// Why a program that speaks a protocol ended a connection, in its own words made alike.

@@ -4,6 +4,7 @@
 //! model.rs        facts → connections with two endpoints
 //! join.rs         the two legs of a proxy's session
 //! scene.rs        one endpoint as a rule sees it
+//! protocol.rs     what programs said to each other, and why they ended it
 //! ending.rs       how an endpoint ended, by each source
 //! mechanisms/     the catalogue: one rule a file
 //! decide.rs       what the rules say → one ruling
@@ -18,6 +19,7 @@ mod join;
 mod links;
 pub mod mechanisms;
 mod model;
+mod protocol;
 mod scene;
 mod verdicts;
 

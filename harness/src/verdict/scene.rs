@@ -130,6 +130,12 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// When new payload was delivered to this endpoint before `at`.
+    #[must_use]
+    pub fn payload_delivered(&self, at: Moment) -> Vec<Moment> {
+        all_new(&self.me().delivered, at)
+    }
+
     /// Bytes that this endpoint had sent and its peer had not acknowledged at `at`.
     #[must_use]
     pub fn unacknowledged(&self, at: Moment) -> u32 {
@@ -213,20 +219,27 @@ impl<'a> Scene<'a> {
     /// How long this endpoint's program was frozen between two moments.
     #[must_use]
     pub fn frozen(&self, from: Moment, to: Moment) -> Span {
-        let mut frozen = Span::default();
+        let within = |(start, end): (Moment, Moment)| end.min(to).since(start.max(from)).0.max(0);
+        Span(self.freezes().into_iter().map(within).sum())
+    }
+
+    /// When this endpoint's program was frozen, and when thawed again.
+    #[must_use]
+    pub fn freezes(&self) -> Vec<(Moment, Moment)> {
+        let mut freezes = Vec::new();
         let mut since = None;
         let mine = |target: &str| self.me().program.as_deref() == Some(target);
         for (at, verb, _) in self.model.injected.iter().filter(|(_, _, target)| mine(target)) {
             match (verb.as_str(), since) {
                 ("freeze", None) => since = Some(*at),
                 ("thaw", Some(start)) => {
-                    frozen.0 += (*at).min(to).since(start.max(from)).0.max(0);
+                    freezes.push((start, *at));
                     since = None;
                 }
                 _ => {}
             }
         }
-        frozen
+        freezes
     }
 
     /// What was injected at this endpoint's program or node, last before `at`.
@@ -256,15 +269,20 @@ pub fn close(a: Moment, b: Moment) -> bool {
 
 /// When the last segment passed that carried payload for the first time.
 fn last_new(segments: &[Seen], at: Moment) -> Option<Moment> {
+    all_new(segments, at).last().copied()
+}
+
+/// When segments passed, before `at`, that carried payload for the first time.
+fn all_new(segments: &[Seen], at: Moment) -> Vec<Moment> {
     let mut furthest: Option<u32> = None;
-    let mut last = None;
+    let mut new = Vec::new();
     for seen in segments.iter().filter(|seen| seen.at < at) {
         if furthest.is_none_or(|far| before(far, seen.end())) {
             furthest = Some(seen.end());
             if seen.payload > 0 {
-                last = Some(seen.at);
+                new.push(seen.at);
             }
         }
     }
-    last
+    new
 }
