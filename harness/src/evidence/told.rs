@@ -167,7 +167,7 @@ pub enum Report {
     /// It closed the socket; the report is of the moment at which close(2) had returned.
     Closed {
         /// Why: `order` (the timeline said so), `eof`, `error`; of AMQP also `heartbeat` (missed), `handshake-timeout`,
-        /// `protocol` (the peer said connection.close, or what was said was none of the protocol).
+        /// `protocol` (connection.close was said by either side, or what was said was none of the protocol).
         why: String,
         /// How long before the report it had begun to: whatever the kernel did for this close, it did since then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
