@@ -56,7 +56,7 @@ impl Links {
                 let opens =
                     (*new == TcpState::SynSent).then_some(true).or((*old == TcpState::SynRecv).then_some(false));
                 let Some(index) = self.connection(model, *pair, at, opens) else { return };
-                let change = StateChange { at, old: *old, new: *new, context: context.clone() };
+                let change = StateChange { n: event.n, at, old: *old, new: *new, context: context.clone() };
                 endpoint(&mut model.connections[index], *pair).states.push(change);
             }
             Fact::SocketError { pair, errno, .. } => {

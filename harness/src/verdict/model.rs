@@ -79,6 +79,8 @@ pub struct ProxyListener {
 /// A process that ended.
 #[derive(Clone, Debug)]
 pub struct Exit {
+    /// Its fact's place in the list: the trace's microseconds do not tell what came first.
+    pub n: u64,
     /// When.
     pub at: Moment,
     /// Its node.
@@ -161,6 +163,8 @@ pub struct Spoken {
 /// A change of a socket's state.
 #[derive(Clone, Debug)]
 pub struct StateChange {
+    /// Its fact's place in the list.
+    pub n: u64,
     /// When.
     pub at: Moment,
     /// From.
@@ -250,7 +254,7 @@ impl Model {
                 self.sysctls.insert((node.clone(), name.clone()), value.clone());
             }
             Fact::ProcessExit { node, process, pid, .. } => {
-                self.exits.push(Exit { at, node: node.clone(), process: process.clone(), pid: *pid });
+                self.exits.push(Exit { n: event.n, at, node: node.clone(), process: process.clone(), pid: *pid });
             }
             Fact::ProxyLog(log) => self.proxy_logs.push((at, log.clone())),
             Fact::ProxySession { client, server, .. } => self.proxy_sessions.push((at, *client, *server)),

@@ -94,7 +94,7 @@ impl<'a> Scene<'a> {
         let end = self.kernel_end()?;
         let change = self.me().states.iter().find(|change| change.at == end.at)?;
         let Context::Process { pid, .. } = &change.context else { return None };
-        self.model.exits.iter().find(|exit| exit.node == self.me().node && exit.pid == *pid && exit.at <= end.at)
+        self.model.exits.iter().find(|exit| exit.node == self.me().node && exit.pid == *pid && exit.n < change.n)
     }
 
     /// The segments that the kernel takes for a sign of life: not the peer's keepalive probes, nor its SYN, ACK sent again, which
