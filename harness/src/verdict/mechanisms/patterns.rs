@@ -109,6 +109,16 @@ fn stands(judgement: &mut Judgement, scene: &Scene<'_>) {
     }
 }
 
+/// As [`must_show`], for a FIN of a program's own: on the wire it waits behind data that nobody acknowledges, and for ever if
+/// the connection is broken.
+pub fn must_show_own_fin(judgement: &mut Judgement, scene: &Scene<'_>) {
+    stands(judgement, scene);
+    if scene.unacknowledged(scene.until()) == 0 {
+        shows_on_wire(judgement, scene);
+    }
+    shows_in_trace(judgement, scene);
+}
+
 /// Excludes any end of an endpoint of which no source that would show it shows one: its own FIN or RST would be on the wire.
 fn shows_on_wire(judgement: &mut Judgement, scene: &Scene<'_>) {
     if no_end_on_wire(scene) {
