@@ -54,6 +54,13 @@ impl scenario::Words for Vocabulary {
     const SERVICES: &'static [scenario::ServiceWord<Self::Service>] = services::SERVICES;
     const PROTOCOLS: &'static [scenario::Word<Self::Client>] = clients::PROTOCOLS;
     const MECHANISMS: &'static [&'static str] = &verdict::mechanisms::NAMES;
+
+    fn objection(step: &Self::Step, clients: &[scenario::Client<Self::Client>]) -> Option<(String, String)> {
+        let (name, what) = step.order()?;
+        let client = clients.iter().find(|client| client.name.as_str() == name)?;
+        let help = client.kind.refuses(what)?;
+        Some((format!("client `{name}` cannot do that: it is `protocol: {}`", client.kind.name()), help.to_string()))
+    }
 }
 
 /// One case of a scenario.

@@ -9,6 +9,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
+use super::orders::next;
 use super::{KeepaliveSetting, Manners, What, errno, say, say_of};
 use crate::clock;
 use crate::evidence::{Pair, Report, Span};
@@ -43,7 +44,11 @@ pub fn set_options(socket: &impl std::os::fd::AsFd, manners: &Manners) -> std::i
     Ok(())
 }
 
-fn linger(socket: &impl std::os::fd::AsFd, seconds: u32) -> std::io::Result<()> {
+/// Sets SO_LINGER.
+///
+/// # Errors
+/// As setsockopt(2).
+pub fn linger(socket: &impl std::os::fd::AsFd, seconds: u32) -> std::io::Result<()> {
     let value = nix::libc::linger { l_onoff: 1, l_linger: i32::try_from(seconds).unwrap_or(i32::MAX) };
     Ok(setsockopt(socket, sockopt::Linger, &value)?)
 }
@@ -98,6 +103,8 @@ impl Player {
             let done: std::io::Result<()> = tokio::select! {
                 order = next(&mut orders) => match order {
                     What::Send { bytes } => { self.due += bytes; Ok(()) }
+                    // Plain TCP has no messages; the scenario's reader does not let this through.
+                    What::Publish { .. } => Ok(()),
                     What::Close => return "order",
                     What::Reset => { let _ = linger(self.writer.as_ref(), 0); return "order" }
                 },
@@ -165,14 +172,6 @@ impl Player {
     }
 }
 
-/// The next order; when none can come any more, it never does.
-async fn next(orders: &mut mpsc::Receiver<What>) -> What {
-    match orders.recv().await {
-        Some(order) => order,
-        None => std::future::pending().await,
-    }
-}
-
 /// The bytes of the next periodic send.
 async fn tick(sends: &mut Option<(Interval, u64)>) -> u64 {
     match sends {
@@ -209,7 +208,8 @@ async fn failure(writer: &OwnedWriteHalf) -> std::io::Error {
     }
 }
 
-fn ends(stream: &TcpStream) -> Option<Pair> {
+/// Both addresses of a connection.
+pub fn ends(stream: &TcpStream) -> Option<Pair> {
     match (stream.local_addr(), stream.peer_addr()) {
         (Ok(std::net::SocketAddr::V4(local)), Ok(std::net::SocketAddr::V4(remote))) => Some(Pair { local, remote }),
         _ => None,

@@ -7,9 +7,15 @@ use crate::scenario::{Bytes, Fields, Keepalive, Pace};
 
 /// How an application treats its connections, socket options included: the keys of a service of the harness's own.
 pub fn manners(fields: &mut Fields<'_>) -> Option<Manners> {
+    let Manners { keepalive, user_timeout_ms, .. } = sockets(fields);
+    Some(Manners { keepalive, user_timeout_ms, ..application(fields)? })
+}
+
+/// The socket options of a service of the harness's own: `keepalive`, `user timeout`.
+pub fn sockets(fields: &mut Fields<'_>) -> Manners {
     let keepalive = fields.optional::<Keepalive>("keepalive").map(|k| keepalive(&k)).unwrap_or_default();
     let user_timeout_ms = fields.optional::<Duration>("user timeout").map(milliseconds);
-    Some(Manners { keepalive, user_timeout_ms, ..application(fields)? })
+    Manners { keepalive, user_timeout_ms, ..Manners::default() }
 }
 
 /// The keys that are not common to all clients already.

@@ -1,12 +1,15 @@
-//! The harness's own programs of the lab: a plain TCP client and an echo server.
+//! The harness's own programs of the lab: a plain TCP client and an echo server, an AMQP client and a broker.
 //!
 //! They are real processes in their nodes (`whyclosed actor …`), so their kernel's answers are a real process's. Orders come
 //! as JSON lines on standard input, reports go as JSON lines to standard output, with times of CLOCK_MONOTONIC.
 
+mod amqp;
+pub mod broker;
 mod client;
 mod connection;
 mod echo;
 pub mod manners;
+mod orders;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
@@ -29,6 +32,28 @@ pub enum Part {
         /// How many, all at once.
         connections: u32,
         /// How its sockets and its application behave.
+        manners: Manners,
+    },
+    /// Opens AMQP connections and does what it is ordered to.
+    Amqp {
+        /// Its node's address.
+        source: Ipv4Addr,
+        /// Where to.
+        target: SocketAddrV4,
+        /// How many, all at once.
+        connections: u32,
+        /// The heartbeat that it asks for, seconds; 0 is none. What the broker proposes, if `None`.
+        heartbeat_s: Option<u16>,
+        /// How its sockets behave.
+        manners: Manners,
+    },
+    /// Is an AMQP broker.
+    Broker {
+        /// The port it listens on.
+        port: u16,
+        /// How it is configured.
+        settings: broker::Settings,
+        /// How its sockets behave.
         manners: Manners,
     },
     /// Accepts connections.
@@ -107,7 +132,14 @@ pub enum What {
         /// Bytes.
         bytes: u64,
     },
-    /// close(2).
+    /// Publish messages, on AMQP connections.
+    Publish {
+        /// How many.
+        messages: u64,
+        /// Bytes of each.
+        bytes: u64,
+    },
+    /// close(2); on AMQP connections connection.close.
     Close,
     /// close(2) with SO_LINGER 0, which sends RST.
     Reset,
@@ -139,6 +171,10 @@ pub fn act(part: &str) -> std::io::Result<()> {
             Part::Client { source, target, connections, manners } => {
                 client::run(source, target, connections, manners).await
             }
+            Part::Amqp { source, target, connections, heartbeat_s, manners } => {
+                amqp::run(source, target, connections, heartbeat_s, manners).await
+            }
+            Part::Broker { port, settings, manners } => broker::run(port, settings, manners).await,
             Part::Echo { port, echo, manners } => echo::run(port, echo, manners).await,
         }
     })

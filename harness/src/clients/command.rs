@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Protocol, Way};
+use crate::actors::What;
 use crate::lab::enter::{Place, environment};
 use crate::scenario::{Client, Value, Word};
 
@@ -37,6 +38,10 @@ impl Protocol for Command {
 
     fn is_actor(&self) -> bool {
         false
+    }
+
+    fn refuses(&self, _what: What) -> Option<&'static str> {
+        Some("a program of one's own takes no orders; it does by itself what it is to do")
     }
 
     fn place(&self, _client: &Client<Arc<dyn Protocol>>, way: &Way<'_>) -> std::io::Result<Place> {

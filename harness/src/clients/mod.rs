@@ -1,5 +1,6 @@
 //! What opens connections. A further protocol is one file here and one line in [`PROTOCOLS`].
 
+pub mod amqp;
 pub mod command;
 pub mod tcp;
 
@@ -8,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::actors::What;
 use crate::lab::enter::Place;
 use crate::scenario::{Client, Word};
 
@@ -20,6 +22,9 @@ pub trait Protocol: Debug + Send + Sync {
     fn is_actor(&self) -> bool {
         true
     }
+
+    /// What to do instead, if it does not take such an order.
+    fn refuses(&self, what: What) -> Option<&'static str>;
 
     /// What to run.
     ///
@@ -40,4 +45,4 @@ pub struct Way<'a> {
 }
 
 /// The protocols that there are.
-pub const PROTOCOLS: &[Word<Arc<dyn Protocol>>] = &[tcp::WORD, command::WORD];
+pub const PROTOCOLS: &[Word<Arc<dyn Protocol>>] = &[tcp::WORD, amqp::WORD, command::WORD];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Protocol, Way};
 use crate::actors::manners::{application, keepalive, milliseconds};
-use crate::actors::{Manners, Part};
+use crate::actors::{Manners, Part, What};
 use crate::lab::enter::{Place, environment};
 use crate::scenario::{Client, Value, Word};
 
@@ -30,6 +30,10 @@ fn decode(value: Value<'_>) -> Option<Arc<dyn Protocol>> {
 impl Protocol for Tcp {
     fn name(&self) -> &'static str {
         "tcp"
+    }
+
+    fn refuses(&self, what: What) -> Option<&'static str> {
+        matches!(what, What::Publish { .. }).then_some("`send` writes payload; messages are for `protocol: amqp`")
     }
 
     fn place(&self, client: &Client<Arc<dyn Protocol>>, way: &Way<'_>) -> std::io::Result<Place> {

@@ -78,6 +78,11 @@ impl Ledger {
         self.seen().facts.iter().any(|(_, fact)| wanted(fact))
     }
 
+    /// Shows all facts so far, in the order in which they were put in.
+    pub fn each(&self, mut look: impl FnMut(&Fact)) {
+        self.seen().facts.iter().for_each(|(_, fact)| look(fact));
+    }
+
     /// How many facts so far satisfy `wanted`.
     #[must_use]
     pub fn count(&self, mut wanted: impl FnMut(&Fact) -> bool) -> usize {

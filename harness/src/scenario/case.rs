@@ -90,7 +90,12 @@ pub(super) fn decode<W: Words>(root: &Value<'_>, scenario: &str, values: Vec<(St
         whole: !context.broken && context.error_count() == before,
     };
     let clients = fields.optional_value("clients").map(|section| client::decode::<W>(&section, &around));
-    let timeline = fields.required_value("timeline").map(|section| step::decode::<W>(&section));
+    let clients = clients.unwrap_or_default();
+    let timeline = fields.required_value("timeline").map(|section| {
+        let steps = step::decode::<W>(&section);
+        step::check::<W>(&section, &steps, &clients);
+        steps
+    });
     let expect = fields.optional_value("expect").map(|section| expectation::decode::<W>(&section, &values));
     let (expect, others) = expect.unwrap_or_default();
     fields.finish();
@@ -105,7 +110,7 @@ pub(super) fn decode<W: Words>(root: &Value<'_>, scenario: &str, values: Vec<(St
         nodes,
         wires,
         services,
-        clients: clients.unwrap_or_default(),
+        clients,
         timeline: timeline?,
         expect,
         others,

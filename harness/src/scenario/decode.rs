@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -87,6 +88,28 @@ impl Decode for Port {
             value.mismatch(Self::EXPECTED);
         }
         port
+    }
+}
+
+/// An AMQP heartbeat, whole seconds as the protocol has them; 0 is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Heartbeat(pub u16);
+
+impl Decode for Heartbeat {
+    const EXPECTED: &'static str = "`off`, or whole seconds from `1s` to `65535s`";
+
+    fn decode(value: &Value<'_>) -> Option<Self> {
+        if matches!(value.text(), Some("off" | "no" | "false")) {
+            return Some(Self(0));
+        }
+        let interval = Duration::decode(value)?;
+        let seconds = u16::try_from(interval.as_secs()).ok();
+        let seconds = seconds.filter(|&seconds| seconds > 0 && interval.subsec_nanos() == 0);
+        if seconds.is_none() {
+            value.mismatch(Self::EXPECTED);
+        }
+        seconds.map(Self)
     }
 }
 

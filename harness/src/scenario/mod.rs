@@ -33,7 +33,7 @@ use std::path::Path;
 pub use case::Case;
 pub use client::{Client, Keepalive, Starts, Target};
 pub use cursor::{Fields, Value};
-pub use decode::{Decode, FileOrText, OnOff, Port};
+pub use decode::{Decode, FileOrText, Heartbeat, OnOff, Port};
 pub use diagnostic::{Diagnostic, Errors, Span};
 pub use expectation::{ConnectionPattern, Expectation, Others, Pattern, Signal};
 pub use find::find;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::client::Client;
 use super::cursor::Value;
 use super::diagnostic::{Diagnostic, Span};
 use super::suggest;
@@ -36,6 +37,19 @@ pub(super) fn decode<W: Words>(section: &Value<'_>) -> Vec<Step<W::Step>> {
         }
     }
     steps
+}
+
+/// Reports steps that ask of a client what it cannot do.
+pub(super) fn check<W: Words>(section: &Value<'_>, steps: &[Step<W::Step>], clients: &[Client<W::Client>]) {
+    let Kind::Sequence(items) = &section.yaml().kind else { return };
+    if items.len() != steps.len() {
+        return;
+    }
+    for (item, step) in items.iter().zip(steps) {
+        if let Some((message, help)) = W::objection(&step.kind, clients) {
+            section.context().report(Diagnostic::new(item.span, message).help(help));
+        }
+    }
 }
 
 fn step<W: Words>(item: &Value<'_>) -> Option<Step<W::Step>> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use super::client::Client;
 use super::cursor::{Fields, Value};
 
 /// A vocabulary. The scenario reader knows the shape of a file; what can be done and run in one is told by this.
@@ -21,6 +22,11 @@ pub trait Words: Clone + Debug + Sized + 'static {
     const PROTOCOLS: &'static [Word<Self::Client>];
     /// The mechanisms that an expectation can name, besides `open` and `half-open`.
     const MECHANISMS: &'static [&'static str];
+
+    /// Why a step asks of a client what it cannot do, and what to do about it.
+    fn objection(_step: &Self::Step, _clients: &[Client<Self::Client>]) -> Option<(String, String)> {
+        None
+    }
 }
 
 /// A verb of the timeline, or a client's protocol.

@@ -1,8 +1,10 @@
 //! What a node can run. A further kind is one file here and one line in [`SERVICES`].
 
+pub mod broker;
 pub mod command;
 pub mod echo;
 pub mod haproxy;
+pub mod rabbit_log;
 pub mod relay;
 
 use std::collections::BTreeMap;
@@ -74,7 +76,8 @@ pub struct Surroundings<'a> {
 }
 
 /// The kinds that there are.
-pub const SERVICES: &[ServiceWord<Arc<dyn Kind>>] = &[echo::WORD, haproxy::WORD, relay::WORD, command::WORD];
+pub const SERVICES: &[ServiceWord<Arc<dyn Kind>>] =
+    &[echo::WORD, broker::WORD, haproxy::WORD, relay::WORD, command::WORD];
 
 /// The address, if it is IPv4: nodes have no other.
 #[must_use]

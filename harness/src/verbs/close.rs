@@ -46,6 +46,10 @@ fn decode(value: Value<'_>, what: What) -> Option<Arc<dyn Verb>> {
 }
 
 impl Verb for Close {
+    fn order(&self) -> Option<(&str, What)> {
+        Some((&self.client, self.order.what))
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             let closed = self.count(lab, |report| matches!(report, Report::Closed { .. }));

@@ -6,6 +6,7 @@ mod freeze;
 mod idle;
 mod kill;
 mod power;
+mod publish;
 mod send;
 mod shutdown_sessions;
 mod soft_stop;
@@ -18,6 +19,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::actors::What;
 use crate::lab::{Error, Lab};
 use crate::scenario::Word;
 
@@ -26,6 +28,11 @@ pub type Playing<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '
 
 /// One step of a timeline, as its verb decoded it.
 pub trait Verb: Debug + Send + Sync {
+    /// The client that it orders about, and to do what.
+    fn order(&self) -> Option<(&str, What)> {
+        None
+    }
+
     /// Plays the step.
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a>;
 }
@@ -33,6 +40,7 @@ pub trait Verb: Debug + Send + Sync {
 /// The verbs that there are.
 pub const STEPS: &[Word<Arc<dyn Verb>>] = &[
     send::SEND,
+    publish::PUBLISH,
     idle::IDLE,
     wait::WAIT,
     cut::CUT,

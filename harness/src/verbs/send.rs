@@ -36,6 +36,10 @@ struct Send {
 }
 
 impl Verb for Send {
+    fn order(&self) -> Option<(&str, What)> {
+        Some((&self.client, What::Send { bytes: self.bytes }))
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             let before = self.writes(lab);

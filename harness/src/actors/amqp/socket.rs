@@ -1,0 +1,225 @@
+//! The socket as lapin sees it. What happens to it is told as the other actors tell it.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use nix::sys::socket::{Shutdown, shutdown};
+use std::os::fd::AsRawFd;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::oneshot;
+
+use super::super::connection::{ends, linger, set_options};
+use super::super::{errno, say};
+use super::runtime::Way;
+use super::tune::Tune;
+use crate::clock;
+use crate::evidence::{Pair, Report};
+
+/// What a session and its socket know of each other.
+#[derive(Debug, Default)]
+pub struct Line {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    pair: Option<Pair>,
+    stream: Weak<TcpStream>,
+    /// Whoever waits for something to read.
+    reader: Option<Waker>,
+    /// lapin is made to give the socket up.
+    cut: bool,
+    /// What it saw of its end.
+    saw: Option<&'static str>,
+    closed: Option<oneshot::Sender<Closing>>,
+}
+
+/// When close(2) began and was done, CLOCK_MONOTONIC.
+#[derive(Clone, Copy, Debug)]
+pub struct Closing {
+    /// Nanoseconds.
+    pub began_ns: i64,
+    /// Nanoseconds.
+    pub closed_ns: i64,
+}
+
+impl Line {
+    /// Whatever is sent here when the socket is closed can be waited for.
+    pub fn new(closed: oneshot::Sender<Closing>) -> Self {
+        Self { inner: Mutex::new(Inner { closed: Some(closed), ..Inner::default() }) }
+    }
+
+    /// Its addresses, once it is bound.
+    pub fn pair(&self) -> Option<Pair> {
+        self.inner().pair
+    }
+
+    /// In a word, what the socket saw of its end: `eof`, `error`.
+    pub fn saw(&self) -> Option<&'static str> {
+        self.inner().saw
+    }
+
+    /// Has lapin give the socket up, which closes it; as an abort if wanted.
+    pub fn cut(&self, abort: bool) {
+        let mut inner = self.inner();
+        if abort && let Some(stream) = inner.stream.upgrade() {
+            let _ = linger(&*stream, 0);
+        }
+        inner.cut = true;
+        if let Some(reader) = inner.reader.take() {
+            reader.wake();
+        }
+    }
+
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An established connection.
+#[derive(Debug)]
+pub struct Socket {
+    number: u32,
+    line: Arc<Line>,
+    pair: Option<Pair>,
+    /// `None` only while it is being dropped.
+    stream: Option<Arc<TcpStream>>,
+    tune: Option<Tune>,
+    sent: u64,
+    received: u64,
+}
+
+impl Socket {
+    /// Connects, from the node's address and with the options of the scenario, and reports what came of it.
+    pub async fn connect(number: u32, way: Way, line: Arc<Line>) -> std::io::Result<Self> {
+        let connected = async {
+            let socket = TcpSocket::new_v4()?;
+            set_options(&socket, &way.manners)?;
+            // As lapin's own connect(2) does.
+            socket.set_nodelay(true)?;
+            socket.bind(SocketAddr::from((way.source, 0)))?;
+            if let SocketAddr::V4(local) = socket.local_addr()? {
+                line.inner().pair = Some(Pair { local, remote: way.target });
+            }
+            socket.connect(SocketAddr::V4(way.target)).await
+        };
+        match connected.await {
+            Ok(stream) => {
+                let (pair, stream) = (ends(&stream), Arc::new(stream));
+                line.inner().stream = Arc::downgrade(&stream);
+                say(number, pair, Report::Connected);
+                let tune = (way.heartbeat_s == Some(0)).then(Tune::default);
+                Ok(Self { number, line, pair, stream: Some(stream), tune, sent: 0, received: 0 })
+            }
+            Err(error) => {
+                say(number, line.pair(), Report::ConnectFailed { errno: errno(&error) });
+                Err(error)
+            }
+        }
+    }
+
+    fn stream(&self) -> std::io::Result<&TcpStream> {
+        self.stream.as_deref().ok_or_else(|| std::io::ErrorKind::NotConnected.into())
+    }
+
+    /// A socket that was given up does nothing any more; its reader is remembered, so that it can be woken to hear that.
+    fn usable(&self, reader: Option<&Waker>) -> std::io::Result<()> {
+        let mut inner = self.line.inner();
+        if inner.cut {
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
+        }
+        if let Some(reader) = reader {
+            inner.reader = Some(reader.clone());
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &std::io::Error) {
+        self.line.inner().saw.get_or_insert("error");
+        say(self.number, self.pair, Report::Error { errno: errno(error) });
+    }
+
+    fn received(&mut self, octets: &mut [u8]) {
+        if octets.is_empty() {
+            self.line.inner().saw.get_or_insert("eof");
+            say(self.number, self.pair, Report::Eof);
+            return;
+        }
+        if let Some(tune) = &mut self.tune {
+            tune.silence(octets);
+        }
+        self.received += octets.len() as u64;
+        say(self.number, self.pair, Report::Received { bytes: self.received });
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.usable(Some(context.waker()))?;
+        loop {
+            let stream = self.stream()?;
+            let read = std::task::ready!(stream.poll_read_ready(context)).and_then(|()| stream.try_read(buffer));
+            match read {
+                Ok(length) => {
+                    self.received(&mut buffer[..length]);
+                    return Poll::Ready(Ok(length));
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) => {
+                    self.failed(&error);
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<std::io::Result<usize>> {
+        self.usable(None)?;
+        loop {
+            let stream = self.stream()?;
+            let written = std::task::ready!(stream.poll_write_ready(context)).and_then(|()| stream.try_write(octets));
+            match written {
+                Ok(length) => {
+                    self.sent += length as u64;
+                    say(self.number, self.pair, Report::Sent { bytes: self.sent });
+                    return Poll::Ready(Ok(length));
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) => {
+                    self.failed(&error);
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        let stream = self.stream()?;
+        Poll::Ready(shutdown(stream.as_raw_fd(), Shutdown::Write).map_err(std::io::Error::from))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let began_ns = clock::monotonic_ns();
+        self.stream = None;
+        let closed_ns = clock::monotonic_ns();
+        if let Some(closed) = self.line.inner().closed.take() {
+            // A session that has gone does not report either.
+            let _ = closed.send(Closing { began_ns, closed_ns });
+        }
+    }
+}
