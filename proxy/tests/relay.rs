@@ -220,8 +220,9 @@ fn the_operator_ends_the_sessions_of_a_server() {
 #[test]
 fn the_line_of_a_session_tells_what_began_its_end() {
     let mut relay = Relay::start("");
-    let (client, server) = relay.session();
+    let (mut client, server) = relay.session();
     drop(server);
+    assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
     drop(client);
     let mut line = String::new();
     relay.log.read_line(&mut line).unwrap();
