@@ -86,7 +86,11 @@ fn store() -> (Store, Vec<UnboundedReceiver<Outgoing>>) {
     });
     let receivers: Vec<_> = receivers.collect();
     for (connection, channel) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
-        play(&mut store, Place { connection, channel }, AMQPClass::Channel(channel::AMQPMethod::Open(channel::Open {})));
+        play(
+            &mut store,
+            Place { connection, channel },
+            AMQPClass::Channel(channel::AMQPMethod::Open(channel::Open {})),
+        );
     }
     (store, receivers)
 }
