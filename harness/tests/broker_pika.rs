@@ -1,5 +1,7 @@
 //! The embedded broker, and a client that somebody else wrote: pika, from Debian's package `python3-pika`.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
