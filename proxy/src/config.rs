@@ -1,23 +1,49 @@
 //! HAProxy's configuration: what is in force for each proxy, as far as TCP mode goes.
 //!
 //! [`Configuration::read`] takes the files in the order of HAProxy's `-f` arguments and reads all of them. It refuses
-//! nothing: what it does not know or understand becomes a [`Note`] at its place. A program that must not run with a
-//! configuration it understands in part refuses it when there are notes.
+//! nothing: whatever its author should know of becomes a [`Note`] at its place. [`check`] is for a program that does what a
+//! configuration asks for or nothing: it must not run when there is an error among the notes.
+//!
+//! - `words` splits a line; `settings` follows the sections, `directives` has what each line does, one table for each
+//!   matter; `bind`, `server` and `address` have what stands behind those keywords; `semantics` judges the whole;
+//! - `global`, `proxy`, `bind`, `server`, `log_target` and `balance` have what comes of it;
+//! - [`supported`] lists all directives, and what became of those that are not implemented.
 
 mod address;
+mod arguments;
+mod balance;
+mod bind;
+mod check;
+mod directive;
 mod directives;
 mod duration;
+mod global;
+mod log_target;
+mod note;
 mod proxy;
+mod semantics;
 mod server;
+mod settings;
+mod suggest;
+mod supported;
 mod words;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-pub use address::{BindAddress, ServerAddress};
+pub use address::{BindAddress, ServerAddress, Source};
+pub use balance::{Balance, HashFunction, HashMethod, HashType};
+pub use bind::Bind;
+pub use check::{Report, check};
+pub use directive::{In, Status};
 pub use duration::{DurationError, parse_duration};
-pub use proxy::{Bind, Check, Global, Keepalive, Proxy, Server, Timeouts, UseBackend};
+pub use global::{Global, Identity, LogHostname, Stats, StatsLevel, StatsSocket, Who};
+pub use log_target::{Facility, LogAddress, LogFormat, LogTarget, Severity};
+pub use note::{Note, NoteKind};
+pub use proxy::{Keepalive, Logging, Mode, Proxy, Timeouts, UseBackend};
+pub use server::{Check, OnError, Reactions, Server};
+pub use supported::{Supported, Where, page, supported};
 use words::Words;
 
 /// A place in a configuration file.
@@ -44,21 +70,15 @@ pub struct Word {
     pub text: String,
     /// Where it starts.
     pub position: Position,
+    /// How many characters of the line it takes, quotes and escapes included.
+    pub length: u32,
 }
 
 /// A line of a section: a keyword and its arguments. There is at least one word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Directive {
+pub struct Line {
     /// Its words.
     pub words: Vec<Word>,
-}
-
-impl Directive {
-    /// The texts of its words.
-    #[must_use]
-    pub fn texts(&self) -> Vec<&str> {
-        self.words.iter().map(|word| word.text.as_str()).collect()
-    }
 }
 
 /// What a section describes.
@@ -89,34 +109,19 @@ pub struct Section {
     pub from: Option<String>,
     /// Where it starts.
     pub position: Position,
+    /// The words of the line that starts it.
+    pub header: Vec<Word>,
     /// Its lines.
-    pub directives: Vec<Directive>,
+    pub lines: Vec<Line>,
 }
 
-/// Something that was not understood.
+/// A file's name and text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// Where it is.
-    pub position: Position,
-    /// Whether it is unknown or wrong.
-    pub kind: NoteKind,
-    /// What it is, and what was expected.
-    pub message: String,
-}
-
-/// How a [`Note`] came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoteKind {
-    /// A directive, section or argument that this does not know; HAProxy may.
-    Unknown,
-    /// One that it knows, with a value that HAProxy would refuse too.
-    Malformed,
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.position, self.message)
-    }
+pub struct SourceFile {
+    /// Its name, as it was given.
+    pub name: Arc<str>,
+    /// Its text.
+    pub text: Arc<str>,
 }
 
 /// A configuration that was read.
@@ -128,8 +133,10 @@ pub struct Configuration {
     pub global: Global,
     /// The `listen`, `frontend` and `backend` sections as they are in force, in order.
     pub proxies: Vec<Proxy>,
-    /// What was not understood, in order of place within each step of the reading.
+    /// What its author should know of, in order of place.
     pub notes: Vec<Note>,
+    /// The files.
+    pub sources: Vec<SourceFile>,
 }
 
 impl Configuration {
@@ -139,9 +146,15 @@ impl Configuration {
     #[must_use]
     pub fn read(files: &[(&str, &str)], environment: &HashMap<String, String>) -> Configuration {
         let mut notes = Vec::new();
-        let sections = sections(files, environment, &mut notes);
-        let (global, proxies) = directives::resolve(&sections, &mut notes);
-        Configuration { sections, global, proxies, notes }
+        let sources = files.iter().map(|(name, text)| SourceFile { name: Arc::from(*name), text: Arc::from(*text) });
+        let sources: Vec<SourceFile> = sources.collect();
+        let sections = sections(&sources, environment, &mut notes);
+        let (global, settings) = settings::resolve(&sections, &mut notes);
+        semantics::check(&sections, &settings, &mut notes);
+        let file = |name: &Arc<str>| sources.iter().position(|source| source.name == *name);
+        notes.sort_by_key(|note| (file(&note.position.file), note.position.line, note.position.column));
+        let proxies = settings.into_iter().map(|settings| settings.proxy).collect();
+        Configuration { sections, global, proxies, notes, sources }
     }
 
     /// The proxy of this name that accepts clients: a `listen` or `frontend`.
@@ -185,14 +198,14 @@ pub struct SessionSettings {
 }
 
 /// The sections of all files. A file starts outside any section, whatever the one before it ended in.
-fn sections(files: &[(&str, &str)], environment: &HashMap<String, String>, notes: &mut Vec<Note>) -> Vec<Section> {
+fn sections(files: &[SourceFile], environment: &HashMap<String, String>, notes: &mut Vec<Note>) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
-    for (file, text) in files {
-        let file: Arc<str> = Arc::from(*file);
+    for SourceFile { name: file, text } in files {
         let mut inside = false;
+        notes.extend(truncated(file, text));
         for (line, text) in (1..).zip(text.lines()) {
             let section = if inside { sections.last() } else { None };
-            let place = words::Place { file: &file, line, section: section.map(section_label), environment };
+            let place = words::Place { file, line, section: section.map(section_label), environment };
             let Words { words, problem } = words::split(text, &place);
             notes.extend(problem);
             let Some(first) = words.first() else { continue };
@@ -200,19 +213,26 @@ fn sections(files: &[(&str, &str)], environment: &HashMap<String, String>, notes
                 sections.push(section);
                 inside = true;
             } else if first.text.starts_with('.') {
-                notes.push(note(
-                    first,
-                    NoteKind::Unknown,
-                    "conditional blocks and messages are not evaluated; all of their branches are read",
-                ));
+                let message = "conditional blocks and messages are not implemented: all branches are read";
+                notes.push(Note::at(first, NoteKind::Unsupported, message));
             } else if let Some(section) = sections.last_mut().filter(|_| inside) {
-                section.directives.push(Directive { words });
+                section.lines.push(Line { words });
             } else {
-                notes.push(note(first, NoteKind::Malformed, &format!("`{}` stands before any section", first.text)));
+                let message = format!("`{}` stands before any section", first.text);
+                notes.push(Note::at(first, NoteKind::Malformed, message));
             }
         }
     }
     sections
+}
+
+/// A file whose last line has no end may have lost more than that, and HAProxy refuses it.
+fn truncated(file: &Arc<str>, text: &str) -> Option<Note> {
+    let last = text.lines().last().filter(|_| !text.ends_with('\n'))?;
+    let line = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+    let position = Position { file: Arc::clone(file), line, column: columns(last).saturating_add(1) };
+    let message = "the last line has no end, so that something may be missing behind it".to_owned();
+    Some(Note { position, length: 1, kind: NoteKind::Malformed, message, help: None })
 }
 
 /// What `${.SECTION}` stands for.
@@ -234,8 +254,7 @@ fn section_start(words: &[Word]) -> Option<Section> {
         "listen" => SectionKind::Listen,
         "frontend" => SectionKind::Frontend,
         "backend" => SectionKind::Backend,
-        "peers" | "resolvers" | "userlist" | "mailers" | "program" | "http-errors" | "ring" | "cache" | "fcgi-app"
-        | "log-forward" => SectionKind::Other(keyword.text.clone()),
+        other if directives::is_other_section(other) => SectionKind::Other(other.to_owned()),
         _ => return None,
     };
     let argument = |at: usize| words.get(at).map(|word| word.text.clone());
@@ -243,11 +262,17 @@ fn section_start(words: &[Word]) -> Option<Section> {
     let unnamed = kind == SectionKind::Defaults && argument(1).as_deref() == Some("from");
     let (name, from_at) = if unnamed { (None, 1) } else { (argument(1), 2) };
     let from = argument(from_at).filter(|word| word == "from").and_then(|_| argument(from_at + 1));
-    Some(Section { kind, name, from, position: keyword.position.clone(), directives: Vec::new() })
+    Some(Section { kind, name, from, position: keyword.position.clone(), header: words.to_vec(), lines: Vec::new() })
 }
 
-fn note(word: &Word, kind: NoteKind, message: &str) -> Note {
-    Note { position: word.position.clone(), kind, message: message.to_owned() }
+/// The first character that names of proxies and servers cannot have (manual, section 4), if there is one.
+fn wrong_character(name: &str) -> Option<char> {
+    name.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '.' | ':' | '_' | '-'))
+}
+
+/// How many characters a text has.
+fn columns(text: &str) -> u32 {
+    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

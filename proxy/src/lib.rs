@@ -10,6 +10,7 @@
 pub mod config;
 mod date;
 pub mod log;
+pub mod relay;
 pub mod sessions;
 
 pub use date::Date;

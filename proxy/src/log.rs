@@ -1,10 +1,12 @@
 //! A line of HAProxy's log as `option tcplog` writes it (configuration manual, section 8.2.2).
 
+mod notice;
 mod termination;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use notice::Notice;
 pub use termination::{Cause, Phase, Termination};
 
 use crate::Date;

@@ -18,9 +18,9 @@ const FULL: &str = "length=full";
 
 /// The cases of real length that are also run on the real clock, to prove that both clocks agree.
 const AGREE: [&str; 3] = [
-    "seed/idle[length=full]",
-    "seed/cut-client[clitcpka=with,length=full]",
-    "seed/cut-server[srvtcpka=with,length=full]",
+    "seed/idle[proxy=haproxy,length=full]",
+    "seed/cut-client[proxy=haproxy,clitcpka=with,length=full]",
+    "seed/cut-server[proxy=haproxy,srvtcpka=with,length=full]",
 ];
 
 /// The source of the tests of all scenarios below `root` on a clock.

@@ -15,6 +15,8 @@
 pub mod alike;
 pub mod attack;
 pub mod case;
+pub mod differences;
+pub mod ends;
 pub mod found;
 pub mod generate;
 pub mod load;

@@ -55,6 +55,13 @@ enum Command {
     /// An actor of the lab
     #[command(hide = true)]
     Actor { part: String },
+    /// The Rust proxy: HAProxy's TCP mode, from HAProxy's configuration
+    #[command(disable_help_flag = true)]
+    Relay {
+        /// HAProxy's arguments: -f FILE, -c, -db, …
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Process 1 of a run
     #[command(hide = true)]
     Keeper,
@@ -87,6 +94,7 @@ pub fn main() -> ExitCode {
             BROKEN
         }
         Command::Actor { part } => said(&crate::actors::act(&part)),
+        Command::Relay { arguments } => return proxy::relay::main(&arguments),
         Command::Keeper => said(&crate::lab::keeper::keep()),
         Command::Guard { name } => said(&crate::lab::guard::guard(&name)),
         Command::Guest { .. } => crate::guest::init::main(),

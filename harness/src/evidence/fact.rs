@@ -5,7 +5,8 @@ use std::net::SocketAddrV4;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Context, Pair, Point, ProxyLog, ProxyTimeouts, Report, Role, Segment, SocketOptions, Source, Span, TcpState,
+    Context, Pair, Point, ProxyLog, ProxyNotice, ProxyRules, ProxyTimeouts, Report, Role, Segment, SocketOptions,
+    Source, Span, TcpState,
 };
 
 /// What a fact tells.
@@ -158,6 +159,9 @@ pub enum Fact {
         servers: Vec<SocketAddrV4>,
         /// Its timeouts; `client` of the frontend, `server` of its backend.
         timeouts: ProxyTimeouts,
+        /// What else it does with sessions; `None` in evidence that does not tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rules: Option<ProxyRules>,
     },
 
     /// Both legs of a session, as the proxy itself tells (`show sess all`).
@@ -171,6 +175,16 @@ pub enum Fact {
     },
     /// A session's end, as the proxy logged it.
     ProxyLog(ProxyLog),
+    /// What a proxy logged of itself or of its servers.
+    ProxyNotice {
+        /// The proxy.
+        service: String,
+        /// What it tells.
+        #[serde(flatten)]
+        notice: ProxyNotice,
+        /// The line.
+        line: String,
+    },
     /// A line of a program's output or log.
     ServiceLog {
         /// The program.
@@ -255,9 +269,11 @@ impl Fact {
             | Fact::Standing { .. }
             | Fact::SocketTables => Source::Kernel,
             Fact::Sysctl { .. } | Fact::SocketOptions(_) | Fact::ProxySettings { .. } => Source::Settings,
-            Fact::ProxySession { .. } | Fact::ProxyLog(_) | Fact::ServiceLog { .. } | Fact::Application { .. } => {
-                Source::Log
-            }
+            Fact::ProxySession { .. }
+            | Fact::ProxyLog(_)
+            | Fact::ProxyNotice { .. }
+            | Fact::ServiceLog { .. }
+            | Fact::Application { .. } => Source::Log,
             Fact::Kernel { .. }
             | Fact::Node { .. }
             | Fact::Program { .. }

@@ -28,7 +28,7 @@ pub mod wire;
 pub use fact::Fact;
 pub use tcp::{Context, Flags, Pair, Point, Segment, TcpState};
 pub use time::{Moment, Span};
-pub use told::{Keepalive, ProxyLog, ProxyTimeouts, Report, Role, SocketOptions};
+pub use told::{Keepalive, ProxyLog, ProxyNotice, ProxyRules, ProxyServer, ProxyTimeouts, Report, Role, SocketOptions};
 
 use std::collections::HashSet;
 use std::net::SocketAddrV4;

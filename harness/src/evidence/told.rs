@@ -60,6 +60,70 @@ pub struct ProxyTimeouts {
     pub queue: Option<u64>,
 }
 
+/// What a listener of a proxy does with sessions, besides its timeouts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProxyRules {
+    /// `retries`: how often an attempt to connect to a server is made again.
+    pub retries: u32,
+    /// `option redispatch`: the last of them may go to another server.
+    pub redispatch: bool,
+    /// The most sessions that the listener takes at once; `None` is the process's own limit.
+    pub maxconn: Option<u32>,
+    /// `hard-stop-after`, milliseconds; `None` is never.
+    pub hard_stop_after: Option<u64>,
+    /// Its servers.
+    pub servers: Vec<ProxyServer>,
+}
+
+/// A server of a proxy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProxyServer {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where it is.
+    pub address: SocketAddrV4,
+    /// `fall`: how many health checks in a row must fail before it counts as down; `None` without checks.
+    pub fall: Option<u32>,
+    /// `maxconn`: the most sessions it is given at once; the rest waits in a queue.
+    pub maxconn: Option<u32>,
+    /// `on-marked-down shutdown-sessions`.
+    pub ends_sessions_when_down: bool,
+    /// `on-marked-up shutdown-backup-sessions`.
+    pub ends_backup_sessions_when_up: bool,
+}
+
+/// What a proxy logs besides sessions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "notice")]
+pub enum ProxyNotice {
+    /// A server counts as down.
+    ServerDown {
+        /// Its backend.
+        backend: String,
+        /// Its name.
+        server: String,
+    },
+    /// A server counts as up.
+    ServerUp {
+        /// Its backend.
+        backend: String,
+        /// Its name.
+        server: String,
+    },
+    /// A backend's last server went down.
+    NoServer {
+        /// The backend.
+        backend: String,
+    },
+    /// A listener listens no more; its sessions go on.
+    Stopped {
+        /// The listener.
+        proxy: String,
+    },
+    /// `hard-stop-after` has passed: all sessions are ended.
+    HardStop,
+}
+
 /// One ended session as the proxy logged it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProxyLog {
@@ -79,6 +143,12 @@ pub struct ProxyLog {
     pub bytes: u64,
     /// HAProxy's termination state (manual, 8.5): `cD`, `sD`, `CD`, …
     pub termination: String,
+    /// How often the attempt to connect to a server was made again; `None` in evidence that does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
+    /// Whether a connection to a server was ever established; `None` in evidence that does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected: Option<bool>,
     /// The line.
     pub line: String,
 }

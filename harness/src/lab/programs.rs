@@ -43,9 +43,8 @@ impl Lab {
             output: None,
             reads: service.kind.reads(),
         };
-        // The harness's own server reports like its client; a foreign program's output is its log.
-        let own = launch.place.argv.first().is_some_and(String::is_empty);
-        let running = if own { self.start_actor(launch).await? } else { self.start_program(launch).await? };
+        let actor = service.kind.is_actor();
+        let running = if actor { self.start_actor(launch).await? } else { self.start_program(launch).await? };
         let process = running.process.clone();
         self.watch.add(process.clone(), service.node.as_str(), Some(service.kind.clone()));
         self.running.insert(name.into(), running);

@@ -127,7 +127,9 @@ pub fn state(of_table: netns::sockets::TcpState) -> Option<TcpState> {
 }
 
 async fn look_at_new_connections(shared: Arc<Shared>) {
-    let made = |ledger: &Ledger| ledger.count(|fact| matches!(fact, Fact::State { new: TcpState::Established, .. }));
+    // An attempt that is not answered is one of a session's, or a health check: only its proxy can tell, while it lasts.
+    let new = |fact: &Fact| matches!(fact, Fact::State { new: TcpState::Established | TcpState::SynSent, .. });
+    let made = |ledger: &Ledger| ledger.count(new);
     let (mut known, mut looked_at) = (0, HashSet::new());
     loop {
         shared.ledger.until(|ledger| made(ledger) > known).await;

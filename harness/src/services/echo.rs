@@ -37,6 +37,10 @@ impl Kind for Echo {
         "echo"
     }
 
+    fn is_actor(&self) -> bool {
+        true
+    }
+
     fn role(&self) -> Role {
         Role::Server
     }

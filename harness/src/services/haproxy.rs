@@ -1,4 +1,5 @@
-//! `proxy: haproxy`: the real HAProxy of this machine, with the user's configuration untouched.
+//! `proxy: haproxy`: the real HAProxy of this machine, with the user's configuration untouched; and any program that is told the
+//! same, and tells the same.
 //!
 //! It is started as `haproxy -db -f ours -f user's`. Ours comes first, as `log global` copies the global section's targets when
 //! it is parsed (manual, 4.2 `log`); it adds a log target and a stats socket and changes nothing else.
@@ -12,12 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr};
-use proxy::config::{Bind, BindAddress, Configuration, Proxy, SectionKind};
-use proxy::log::SessionLog;
+use proxy::config::{Bind, BindAddress, Configuration, Proxy, SectionKind, Server};
+use proxy::log::{Notice, SessionLog};
 use proxy::sessions::{self, Session};
 
 use super::{Kind, Surroundings, v4};
-use crate::evidence::{Fact, Pair, ProxyLog, ProxyTimeouts, Role};
+use crate::evidence::{Fact, Pair, ProxyLog, ProxyNotice, ProxyRules, ProxyServer, ProxyTimeouts, Role};
 use crate::lab::enter::{Place, environment};
 use crate::lab::process::{Process, ReadLine};
 use crate::scenario::{Fields, FileOrText, ServiceWord};
@@ -27,8 +28,17 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "proxy",
     value: Some("haproxy"),
     about: "HAProxy with your own configuration: `config: file.cfg`, or the text itself",
-    decode,
+    decode: |fields| decode(fields, &Program { name: "haproxy", command: &["haproxy", "-db"] }),
 };
+
+/// A program that reads HAProxy's configuration and answers on its stats socket.
+#[derive(Debug)]
+pub struct Program {
+    /// The kind's name, as evidence has it.
+    pub name: &'static str,
+    /// How it is started in the foreground; the files of its configuration follow.
+    pub command: &'static [&'static str],
+}
 
 const SOCKET: &str = "/run/whyclosed/haproxy.sock";
 const OURS: &str = "/run/whyclosed/ours.cfg";
@@ -38,11 +48,13 @@ const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 struct Haproxy {
+    program: &'static Program,
     config: FileOrText,
     port: Option<u16>,
 }
 
-fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
+/// Reads the keys of such a program.
+pub fn decode(fields: &mut Fields<'_>, program: &'static Program) -> Option<Arc<dyn Kind>> {
     let config = fields.required::<FileOrText>("config")?;
     // Variables of the environment name timeouts and servers; a port that is one is given by `ready`.
     let port = read(&config).ok().and_then(|text| {
@@ -50,7 +62,7 @@ fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
         let mut ports = configuration.proxies.iter().flat_map(ports);
         ports.next()
     });
-    Some(Arc::new(Haproxy { config, port }))
+    Some(Arc::new(Haproxy { program, config, port }))
 }
 
 fn configuration(text: &str, env: &[(String, String)]) -> Configuration {
@@ -60,7 +72,7 @@ fn configuration(text: &str, env: &[(String, String)]) -> Configuration {
 fn ports(proxy: &Proxy) -> Vec<u16> {
     let port = |bind: &Bind| match &bind.address {
         BindAddress::Tcp { ports, .. } => Some(*ports.start()),
-        BindAddress::Other(_) => None,
+        _ => None,
     };
     proxy.binds.iter().filter_map(port).collect()
 }
@@ -74,7 +86,7 @@ fn read(config: &FileOrText) -> std::io::Result<String> {
 
 impl Kind for Haproxy {
     fn name(&self) -> &'static str {
-        "haproxy"
+        self.program.name
     }
 
     fn role(&self) -> Role {
@@ -97,8 +109,9 @@ impl Kind for Haproxy {
                 PathBuf::from(THEIRS)
             }
         };
+        let files_of_it = ["-f", OURS, "-f", &theirs.display().to_string()].map(String::from);
         Ok(Place {
-            argv: ["haproxy", "-db", "-f", OURS, "-f", &theirs.display().to_string()].map(String::from).to_vec(),
+            argv: self.program.command.iter().map(ToString::to_string).chain(files_of_it).collect(),
             env: environment(env),
             directory: directory.to_path_buf(),
             files,
@@ -114,7 +127,13 @@ impl Kind for Haproxy {
     }
 
     fn reads(&self) -> ReadLine {
-        |service, line| session_log(service, line).map(Fact::ProxyLog)
+        |service, line| session_log(service, line).map(Fact::ProxyLog).or_else(|| notice(service, line))
+    }
+
+    fn shutdown_sessions(&self, process: &Process, server: &str) -> std::io::Result<()> {
+        let answer = ask(&process.path(SOCKET), &format!("shutdown sessions server {server}"))?;
+        // It answers with nothing but an empty line when it has done so.
+        if answer.trim().is_empty() { Ok(()) } else { Err(std::io::Error::other(answer.trim().to_owned())) }
     }
 
     fn sessions(&self, service: &str, process: &Process) -> Vec<Fact> {
@@ -130,16 +149,13 @@ fn settings(service: &Surroundings<'_>, configuration: &Configuration, frontend:
     let ms = |timeout: Option<Duration>| timeout.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX));
     let backend = frontend.default_backend.as_ref().unwrap_or(&frontend.name);
     let timeouts = configuration.session(&frontend.name, backend)?.timeouts;
-    let servers = configuration.backend(backend)?.servers.iter().filter_map(|server| {
-        let host = &server.address.host;
-        let address: Ipv4Addr = host.parse().ok().or_else(|| service.addresses.get(host).copied())?;
-        Some(SocketAddrV4::new(address, server.address.port?))
-    });
+    let backend = configuration.backend(backend)?;
+    let servers: Vec<ProxyServer> = backend.servers.iter().filter_map(|server| known(service, server)).collect();
     Some(Fact::ProxySettings {
         service: service.name.into(),
         frontend: frontend.name.clone(),
         ports: ports(frontend),
-        servers: servers.collect(),
+        servers: servers.iter().map(|server| server.address).collect(),
         timeouts: ProxyTimeouts {
             connect: ms(timeouts.connect),
             client: ms(timeouts.client),
@@ -149,7 +165,39 @@ fn settings(service: &Surroundings<'_>, configuration: &Configuration, frontend:
             server_fin: ms(timeouts.server_fin),
             queue: ms(timeouts.queue),
         },
+        rules: Some(ProxyRules {
+            retries: backend.retries,
+            redispatch: backend.redispatch,
+            maxconn: frontend.maxconn,
+            hard_stop_after: ms(configuration.global.hard_stop_after),
+            servers,
+        }),
     })
+}
+
+/// A server whose address is known.
+fn known(service: &Surroundings<'_>, server: &Server) -> Option<ProxyServer> {
+    let host = &server.address.host;
+    let address: Ipv4Addr = host.parse().ok().or_else(|| service.addresses.get(host).copied())?;
+    Some(ProxyServer {
+        name: server.name.clone(),
+        address: SocketAddrV4::new(address, server.address.port?),
+        fall: server.check.as_ref().map(|check| check.fall),
+        maxconn: server.maxconn,
+        ends_sessions_when_down: server.shutdown_sessions_when_down,
+        ends_backup_sessions_when_up: server.shutdown_backup_sessions_when_up,
+    })
+}
+
+fn notice(service: &str, line: &str) -> Option<Fact> {
+    let notice = match Notice::parse(line)? {
+        Notice::ServerDown { backend, server } => ProxyNotice::ServerDown { backend, server },
+        Notice::ServerUp { backend, server } => ProxyNotice::ServerUp { backend, server },
+        Notice::NoServer { backend } => ProxyNotice::NoServer { backend },
+        Notice::Stopped { proxy } => ProxyNotice::Stopped { proxy },
+        Notice::HardStop => ProxyNotice::HardStop,
+    };
+    Some(Fact::ProxyNotice { service: service.into(), notice, line: line.into() })
 }
 
 fn session_log(service: &str, line: &str) -> Option<ProxyLog> {
@@ -163,6 +211,8 @@ fn session_log(service: &str, line: &str) -> Option<ProxyLog> {
         total_ms: u64::try_from(log.total.as_millis()).unwrap_or(u64::MAX),
         bytes: log.bytes,
         termination: log.termination.to_string(),
+        retries: Some(log.retries),
+        connected: Some(log.connected.is_some()),
         line: line.into(),
     })
 }

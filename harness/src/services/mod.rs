@@ -4,6 +4,7 @@ pub mod broker;
 pub mod command;
 pub mod echo;
 pub mod haproxy;
+pub mod relay;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -20,6 +21,11 @@ use crate::scenario::ServiceWord;
 pub trait Kind: Debug + Send + Sync {
     /// The kind's name, as evidence has it.
     fn name(&self) -> &'static str;
+
+    /// Whether it reports as [`crate::actors`] says; a foreign program's output is its log.
+    fn is_actor(&self) -> bool {
+        false
+    }
 
     /// What it is to a connection.
     fn role(&self) -> Role;
@@ -43,6 +49,14 @@ pub trait Kind: Debug + Send + Sync {
         |_, _| None
     }
 
+    /// Ends the sessions of one of its servers (`backend/name`), as its operator would.
+    ///
+    /// # Errors
+    /// When it cannot be asked, refuses, or has no such server.
+    fn shutdown_sessions(&self, _process: &Process, _server: &str) -> std::io::Result<()> {
+        Err(std::io::Error::other("this kind of service takes no orders of an operator"))
+    }
+
     /// Which connections it has joined to sessions, as it tells itself when asked now.
     fn sessions(&self, _service: &str, _process: &Process) -> Vec<Fact> {
         Vec::new()
@@ -61,7 +75,8 @@ pub struct Surroundings<'a> {
 }
 
 /// The kinds that there are.
-pub const SERVICES: &[ServiceWord<Arc<dyn Kind>>] = &[echo::WORD, broker::WORD, haproxy::WORD, command::WORD];
+pub const SERVICES: &[ServiceWord<Arc<dyn Kind>>] =
+    &[echo::WORD, broker::WORD, haproxy::WORD, relay::WORD, command::WORD];
 
 /// The address, if it is IPv4: nodes have no other.
 #[must_use]

@@ -8,6 +8,8 @@ mod kill;
 mod power;
 mod publish;
 mod send;
+mod shutdown_sessions;
+mod soft_stop;
 mod start;
 mod unplug;
 mod wait;
@@ -47,6 +49,8 @@ pub const STEPS: &[Word<Arc<dyn Verb>>] = &[
     unplug::PLUG,
     kill::KILL,
     kill::TERMINATE,
+    soft_stop::SOFT_STOP,
+    shutdown_sessions::SHUTDOWN_SESSIONS,
     freeze::FREEZE,
     freeze::THAW,
     power::POWER_OFF,

@@ -30,7 +30,10 @@ impl<'a> Connection<'a> {
         let named = |scope: Scope| scope == Scope::Cause || scope == Scope::Endpoint;
         let judged =
             |scene: &Scene<'_>| Decision::of(scene, Mechanism::ALL.iter().copied().filter(|m| named(m.entry().scope)));
-        Connection { decisions: [judged(&scenes[0]), judged(&scenes[1])], scenes }
+        let opener = judged(&scenes[0]);
+        // A host that was not reached has no endpoint: what became of the attempt is told by the end that made it.
+        let acceptor = if scenes[1].never_reached() { opener.clone() } else { judged(&scenes[1]) };
+        Connection { decisions: [opener, acceptor], scenes }
     }
 
     fn closer(&self) -> Closer {
@@ -237,7 +240,7 @@ impl<'a> Connection<'a> {
 fn saw(scene: &Scene<'_>) -> &'static str {
     let Some(end) = scene.end() else { return "nothing" };
     match end.way {
-        Way::SentFin => "closed",
+        Way::SentFin | Way::Abandoned => "closed",
         Way::SentRst => "aborted",
         Way::GotFin => "eof",
         Way::GotRst => "reset",

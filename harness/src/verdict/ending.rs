@@ -24,19 +24,21 @@ pub enum Way {
     GotRst,
     /// Its kernel gave up on the peer.
     Died,
+    /// Its process gave up an attempt to connect that had not been answered: nothing is sent for that.
+    Abandoned,
 }
 
 impl Way {
     /// Whether this endpoint's process ended it.
     #[must_use]
     pub fn by_process(self) -> bool {
-        matches!(self, Way::SentFin | Way::SentRst)
+        matches!(self, Way::SentFin | Way::SentRst | Way::Abandoned)
     }
 
     /// Whether it was this endpoint that ended it.
     #[must_use]
     pub fn own(self) -> bool {
-        matches!(self, Way::SentFin | Way::SentRst | Way::Died)
+        self.by_process() || self == Way::Died
     }
 }
 
@@ -67,6 +69,11 @@ impl<'a> Scene<'a> {
     /// What the kernel's trace says.
     #[must_use]
     pub fn kernel_end(&self) -> Option<Ending> {
+        self.half_closed(Source::Kernel).map(|half| half.end).or_else(|| self.first_kernel_end())
+    }
+
+    /// The first end that the kernel's trace shows.
+    pub(super) fn first_kernel_end(&self) -> Option<Ending> {
         let me = self.me();
         let left = |state| matches!(state, TcpState::Established | TcpState::SynSent | TcpState::SynRecv);
         let change = me.states.iter().find(|change| left(change.old) && !left(change.new))?;
@@ -75,6 +82,7 @@ impl<'a> Scene<'a> {
             TcpState::CloseWait => Way::GotFin,
             // tcp_reset() takes the RST, and then ends the socket; no socket outlives one that it took.
             _ if me.resets_received.iter().any(|at| *at <= change.at) => Way::GotRst,
+            _ if change.old == TcpState::SynSent && matches!(change.context, Context::Process { .. }) => Way::Abandoned,
             _ if matches!(change.context, Context::Process { .. }) => Way::SentRst,
             _ => Way::Died,
         };
@@ -84,6 +92,11 @@ impl<'a> Scene<'a> {
     /// What the wire says: the first FIN or RST at this end.
     #[must_use]
     pub fn wire_end(&self) -> Option<Ending> {
+        self.half_closed(Source::Wire).map(|half| half.end).or_else(|| self.first_wire_end())
+    }
+
+    /// The first FIN or RST that the wire shows at this end.
+    pub(super) fn first_wire_end(&self) -> Option<Ending> {
         let me = self.me();
         let ends = |seen: &&Seen| seen.flags.fin() || seen.flags.rst();
         let ending = |seen: &Seen, fin, rst| Ending {
@@ -101,7 +114,7 @@ impl<'a> Scene<'a> {
         };
         // A kernel may give up in silence, or hold a FIN back behind data: what passes later does not tell how it ended.
         // Its own FIN is that of its own close however late it passes: the kernel changes the state first, and then sends it.
-        let silent = self.kernel_end().filter(|end| matches!(end.way, Way::Died | Way::SentFin));
+        let silent = self.first_kernel_end().filter(|end| matches!(end.way, Way::Died | Way::SentFin));
         let own_fin = |first: &Ending, end: Ending| first.way == Way::SentFin && end.way == Way::SentFin;
         first.filter(|first| silent.is_none_or(|end| own_fin(first, end) || first.at <= end.at.after(INSTANT)))
     }

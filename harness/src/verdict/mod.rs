@@ -3,17 +3,21 @@
 //! ```text
 //! model.rs        facts → connections with two endpoints
 //! join.rs         the two legs of a proxy's session
+//! attempts.rs     its attempts to connect that failed
 //! scene.rs        one endpoint as a rule sees it
 //! ending.rs       how an endpoint ended, by each source
+//! half_closed.rs  a leg that outlives a FIN
 //! mechanisms/     the catalogue: one rule a file
 //! decide.rs       what the rules say → one ruling
 //! connection.rs   the rulings of both endpoints → the connection's verdict
 //! verdicts.rs     what a verdict says
 //! ```
 
+mod attempts;
 mod connection;
 mod decide;
 mod ending;
+mod half_closed;
 mod join;
 mod links;
 pub mod mechanisms;
@@ -46,9 +50,9 @@ pub fn judge(events: &[Event]) -> Verdicts {
     for index in order {
         let scene = Scene { model: &model, joins: &joins, connection: index, side: 0 };
         let mut verdict = Connection::of(scene).verdict(&label(index));
-        if let Some(other) = joins.other_leg(index) {
-            let number = sessions.iter().position(|leg| *leg == other || *leg == index).unwrap_or_else(|| {
-                sessions.push(index);
+        if let Some(client) = joins.session(index) {
+            let number = sessions.iter().position(|session| *session == client).unwrap_or_else(|| {
+                sessions.push(client);
                 sessions.len() - 1
             });
             verdict.session = Some(u32::try_from(number + 1).unwrap_or(u32::MAX));

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 
 use super::links::Links;
 use crate::evidence::{
-    Context, Event, Fact, Flags, Keepalive, Moment, Pair, ProxyLog, ProxyTimeouts, Report, Role, SocketOptions, Source,
-    Span, TcpState,
+    Context, Event, Fact, Flags, Keepalive, Moment, Pair, ProxyLog, ProxyNotice, ProxyRules, ProxyTimeouts, Report,
+    Role, SocketOptions, Source, Span, TcpState,
 };
 
 /// Evidence of one case, arranged for judging.
@@ -28,8 +28,10 @@ pub struct Model {
     pub proxy_logs: Vec<(Moment, ProxyLog)>,
     /// Which legs a proxy said it had joined, and when.
     pub proxy_sessions: Vec<(Moment, Pair, Pair)>,
-    /// The timeouts of each proxy's listeners.
+    /// The settings of each proxy's listeners.
     pub proxy_settings: Vec<ProxyListener>,
+    /// What proxies logged of themselves and of their servers: when, which proxy, what.
+    pub proxy_notices: Vec<(Moment, String, ProxyNotice)>,
     /// Processes that ended.
     pub exits: Vec<Exit>,
     /// What was injected: time, verb, target.
@@ -59,7 +61,7 @@ pub struct Program {
     pub port: Option<u16>,
 }
 
-/// The timeouts of one listener of a proxy.
+/// The settings of one listener of a proxy.
 #[derive(Clone, Debug)]
 pub struct ProxyListener {
     /// The proxy.
@@ -68,6 +70,8 @@ pub struct ProxyListener {
     pub ports: Vec<u16>,
     /// Its timeouts.
     pub timeouts: ProxyTimeouts,
+    /// What else it does with sessions, when that is known.
+    pub rules: Option<ProxyRules>,
 }
 
 /// A process that ended.
@@ -206,11 +210,13 @@ impl Model {
             Fact::Program { name, node, role, port, .. } => {
                 self.programs.push(Program { name: name.clone(), node: node.clone(), role: *role, port: *port });
             }
-            Fact::ProxySettings { service, ports, timeouts, .. } => self.proxy_settings.push(ProxyListener {
+            Fact::ProxySettings { service, ports, timeouts, rules, .. } => self.proxy_settings.push(ProxyListener {
                 service: service.clone(),
                 ports: ports.clone(),
                 timeouts: timeouts.clone(),
+                rules: rules.clone(),
             }),
+            Fact::ProxyNotice { service, notice, .. } => self.proxy_notices.push((at, service.clone(), notice.clone())),
             Fact::Sysctl { node, name, value } => {
                 self.sysctls.insert((node.clone(), name.clone()), value.clone());
             }
@@ -267,7 +273,33 @@ impl Model {
     }
 }
 
+impl Connection {
+    /// Whether it was established, as far as can be seen from the end that opened it.
+    #[must_use]
+    pub fn stood(&self) -> bool {
+        let opener = &self.endpoints[0];
+        let unseen = opener.states.is_empty() && opener.sent.is_empty() && opener.delivered.is_empty();
+        let established = |change: &StateChange| [change.old, change.new].contains(&TcpState::Established);
+        unseen || opener.states.iter().any(established) || opener.delivered.iter().any(|seen| seen.flags.syn())
+    }
+}
+
 impl Endpoint {
+    /// When it left the states in which a connection is made or stands; by the first FIN or RST at it when its states are not
+    /// known.
+    #[must_use]
+    pub fn ended(&self) -> Option<Moment> {
+        let left = |state| matches!(state, TcpState::Established | TcpState::SynSent | TcpState::SynRecv);
+        let change = self.states.iter().find(|change| left(change.old) && !left(change.new));
+        let ends = |seen: &&Seen| seen.flags.fin() || seen.flags.rst();
+        let first = || {
+            let sent = self.sent.iter().find(ends).map(|seen| seen.at);
+            let got = self.delivered.iter().find(ends).map(|seen| seen.at);
+            sent.into_iter().chain(got).min()
+        };
+        change.map(|change| change.at).or_else(|| if self.states.is_empty() { first() } else { None })
+    }
+
     /// An endpoint of which nothing is known yet.
     #[must_use]
     pub fn new(node: String, pair: Pair) -> Endpoint {

@@ -1,14 +1,17 @@
 //! One endpoint as a rule sees it: what its leg's other side did, what was last on the wire.
 
 use super::join::Joins;
-use super::model::{Connection, Endpoint, Exit, Model, Seen, before};
-use crate::evidence::{Context, Moment, ProxyLog, ProxyTimeouts, Role, Span, TcpState};
+use super::model::{Connection, Endpoint, Exit, Model, ProxyListener, Seen, before};
+use crate::evidence::{Context, Moment, ProxyLog, ProxyRules, ProxyTimeouts, Role, Source, Span, TcpState};
 use crate::wheel::Phase;
 
 pub use super::ending::{Ending, Way};
 
 /// Facts of one instant are this close together: a kernel's state change, its segment on the wire.
 pub const INSTANT: Span = Span::millis(5);
+
+/// A proxy that is not at its limit accepts a connection so soon, on an idle machine.
+const ACCEPTS_WITHIN: Span = Span::millis(100);
 
 /// One endpoint of one connection, in its surroundings.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +71,65 @@ impl<'a> Scene<'a> {
     #[must_use]
     pub fn legs(&self) -> (Option<Scene<'a>>, Option<Scene<'a>>) {
         if self.client_leg() { (Some(*self), self.other_leg()) } else { (self.other_leg(), Some(*self)) }
+    }
+
+    /// What this proxy opened for the session, in order: attempts that failed, and the server's leg.
+    #[must_use]
+    pub fn attempts(&self) -> &'a [usize] {
+        let client = self.legs().0.map(|leg| leg.connection);
+        client.map(|client| self.joins.opened_for(client)).unwrap_or_default()
+    }
+
+    /// Whether a connection of this proxy's that is nobody's may be this client's other leg.
+    #[must_use]
+    pub fn may_have_an_unknown_leg(&self) -> bool {
+        let (began, until) = (self.connection().began, self.until());
+        let here = |connection: &Connection| connection.endpoints[0].program == self.me().program;
+        let free = |(index, connection): (usize, &Connection)| {
+            here(connection) && self.joins.is_free(index) && connection.began >= began && connection.began <= until
+        };
+        self.joins.ambiguous.contains(&self.connection) || self.model.connections.iter().enumerate().any(free)
+    }
+
+    /// When the proxy accepted this leg, and how much later that may have been: a proxy at its limit leaves a connection in its
+    /// kernel's queue. On a leg that it opened itself, when the connection stood.
+    #[must_use]
+    pub fn accepted(&self) -> (Moment, Span) {
+        let established = self.established();
+        if !self.client_leg() {
+            return (established, Span(0));
+        }
+        let opened = self.attempts().first().map(|index| self.model.connections[*index].began);
+        if let Some((at, log)) = self.proxy_log() {
+            let total = i64::try_from(log.total_ms).unwrap_or(i64::MAX / 1_000_000);
+            // The line may be read late; the proxy opens the other leg at the accept at the earliest.
+            let logged = Moment(at.0.saturating_sub(Span::millis(total).0));
+            let accepted = opened.map_or(logged, |opened| opened.min(logged));
+            let waited = accepted.since(established) > Span(ACCEPTS_WITHIN.0 + self.model.canary.0);
+            return (if waited { accepted } else { established }, Span(0));
+        }
+        let unsure = opened.map(|opened| opened.since(established)).filter(|later| *later > ACCEPTS_WITHIN);
+        (established, unsure.unwrap_or_default())
+    }
+
+    /// Whether this is where an attempt to connect was to arrive, and it never did: no fact is known of this endpoint.
+    #[must_use]
+    pub fn never_reached(&self) -> bool {
+        let me = self.me();
+        self.side == 1
+            && !self.connection().stood()
+            && me.states.is_empty()
+            && me.sent.is_empty()
+            && me.reports.is_empty()
+    }
+
+    /// Whether this connection waited, unaccepted, in the kernel's queue of the proxy's listening socket: the proxy logged nothing of
+    /// it, and no process held it when the options of all sockets were read.
+    #[must_use]
+    pub fn unaccepted(&self) -> bool {
+        let told = self.model.has(Source::Log) && self.model.has(Source::Settings);
+        let silent = self.me().options.is_none() && self.proxy_log().is_none() && self.attempts().is_empty();
+        self.at_proxy() && self.client_leg() && told && silent
     }
 
     /// Whether this endpoint's program reports what becomes of its connections (the harness's own do).
@@ -180,15 +242,24 @@ impl<'a> Scene<'a> {
     /// The timeouts in force for a session of this proxy.
     #[must_use]
     pub fn timeouts(&self) -> Option<&'a ProxyTimeouts> {
+        self.listener().map(|listener| &listener.timeouts)
+    }
+
+    /// What else this proxy does with a session, when that is known.
+    #[must_use]
+    pub fn rules(&self) -> Option<&'a ProxyRules> {
+        self.listener()?.rules.as_ref()
+    }
+
+    fn listener(&self) -> Option<&'a ProxyListener> {
         let program = self.me().program.as_ref()?;
         let mut listeners = self.model.proxy_settings.iter().filter(|listener| listener.service == *program);
         let port = self.legs().0.map(|leg| leg.me().pair.local.port());
-        let by_port = |listener: &&super::model::ProxyListener| port.is_some_and(|port| listener.ports.contains(&port));
-        let found = listeners.clone().find(by_port).or_else(|| {
+        let by_port = |listener: &&ProxyListener| port.is_some_and(|port| listener.ports.contains(&port));
+        listeners.clone().find(by_port).or_else(|| {
             let only = listeners.next();
             if listeners.next().is_some() { None } else { only }
-        });
-        found.map(|listener| &listener.timeouts)
+        })
     }
 
     /// What the proxy logged of this session; `None` at an endpoint that is not the proxy's.

@@ -1,221 +1,197 @@
-//! What the lines of a section do to a proxy's settings (manual, section 4).
+//! The directives that HAProxy 2.6 knows, and what each does here.
+//!
+//! Each file has the directives of one matter in a list; a further directive is one entry there. [`TABLES`] has the lists.
 
-use std::time::Duration;
+mod backends;
+mod balance;
+mod checks;
+mod http;
+mod keepalive;
+mod listening;
+mod logging;
+mod lua;
+mod performance;
+mod process;
+mod proxies;
+mod removed;
+mod rules;
+mod servers;
+mod stats;
+mod timeouts;
+mod tls;
+mod variables;
 
-use super::proxy::{Bind, Global, Keepalive, Proxy, UseBackend};
-use super::server::{self, ServerDefaults};
-use super::{BindAddress, Directive, Note, NoteKind, Section, SectionKind, Word, note, parse_duration};
+use super::arguments::{Arguments, Form, texts};
+use super::directive::{Directive, In, Read, Status, form};
+use super::global::Global;
+use super::settings::Settings;
+use super::suggest::nearest;
+use super::{Line, Note, NoteKind, Word};
 
-const MILLISECONDS: Duration = Duration::from_millis(1);
-const SECONDS: Duration = Duration::from_secs(1);
+pub(super) use stats::SETTINGS as STATS_SETTINGS;
 
-/// The settings that a section starts from or ends with.
-#[derive(Clone)]
-struct Settings {
-    proxy: Proxy,
-    default_server: ServerDefaults,
+const TABLES: &[&[Directive]] = &[
+    process::DIRECTIVES,
+    logging::DIRECTIVES,
+    stats::DIRECTIVES,
+    proxies::DIRECTIVES,
+    listening::DIRECTIVES,
+    timeouts::DIRECTIVES,
+    keepalive::DIRECTIVES,
+    backends::DIRECTIVES,
+    balance::DIRECTIVES,
+    servers::DIRECTIVES,
+    checks::DIRECTIVES,
+    rules::DIRECTIVES,
+    variables::DIRECTIVES,
+    performance::DIRECTIVES,
+    http::DIRECTIVES,
+    tls::DIRECTIVES,
+    lua::DIRECTIVES,
+    removed::DIRECTIVES,
+];
+
+/// The sections that are no proxies and are not there, each with the reason.
+pub(super) const SECTIONS: &[(&str, &str)] = &[
+    ("peers", "proxies do not tell one another about clients"),
+    ("resolvers", "names are looked up once, when the proxy starts"),
+    ("userlist", "there is nothing to log in to"),
+    ("mailers", "no mail is sent"),
+    ("program", "no other program is run"),
+    ("http-errors", "there is no HTTP here"),
+    ("ring", "there are no rings"),
+    ("cache", "there is no HTTP here"),
+    ("fcgi-app", "there is no HTTP here"),
+    ("log-forward", "logs of others are not taken"),
+];
+
+/// All entries of all tables.
+pub(super) fn all() -> impl Iterator<Item = &'static Directive> {
+    TABLES.iter().copied().flatten()
 }
 
-/// Follows all sections in order.
-pub(super) fn resolve(sections: &[Section], notes: &mut Vec<Note>) -> (Global, Vec<Proxy>) {
-    let mut global = Global::default();
-    let mut defaults: Vec<Settings> = Vec::new();
-    let mut proxies = Vec::new();
-    for section in sections {
-        match &section.kind {
-            SectionKind::Global => section.directives.iter().for_each(|line| read_global(&mut global, line, notes)),
-            SectionKind::Other(keyword) => notes.push(Note {
-                position: section.position.clone(),
-                kind: NoteKind::Unknown,
-                message: format!("sections `{keyword}` are not read"),
-            }),
-            SectionKind::Defaults => defaults.push(settings(section, &defaults, notes)),
-            SectionKind::Listen | SectionKind::Frontend | SectionKind::Backend => {
-                proxies.push(settings(section, &defaults, notes).proxy);
-            }
-        }
-    }
-    (global, proxies)
+/// Whether a keyword starts a section that is no proxy.
+pub(super) fn is_other_section(keyword: &str) -> bool {
+    SECTIONS.iter().any(|(name, _)| *name == keyword)
 }
 
-/// The settings of a section: what it starts from, and then its lines.
-fn settings(section: &Section, defaults: &[Settings], notes: &mut Vec<Note>) -> Settings {
-    let mut settings = start(section, defaults, notes);
-    for line in &section.directives {
-        if let Err(found) = apply(&mut settings, line) {
-            notes.push(found);
-        }
-    }
-    settings
+/// Why sections of this keyword are not there.
+pub(super) fn why_no_section(keyword: &str) -> &'static str {
+    SECTIONS.iter().find(|(name, _)| *name == keyword).map_or("it is not known", |(_, why)| why)
 }
 
-/// A proxy starts from the `defaults` it names, or else from the latest; `defaults` start from what they name only.
-fn start(section: &Section, defaults: &[Settings], notes: &mut Vec<Note>) -> Settings {
-    let name = section.name.clone().unwrap_or_default();
-    let named = section.from.as_ref().map(|from| {
-        let found = defaults.iter().rev().find(|settings| !from.is_empty() && settings.proxy.name == *from);
-        if found.is_none() {
-            notes.push(Note {
-                position: section.position.clone(),
-                kind: NoteKind::Malformed,
-                message: format!("no `defaults {from}` stands before this section"),
-            });
+/// Applies a line of `global`.
+pub(super) fn apply_global(global: &mut Global, line: &Line, notes: &mut Vec<Note>) {
+    apply_line(line, In::Global, notes, |read, arguments| {
+        if let Read::Global(read) = read {
+            read(global, arguments);
         }
-        found
     });
-    let base = match (named, &section.kind) {
-        (Some(base), _) => base,
-        (None, SectionKind::Defaults) => None,
-        (None, _) => defaults.last(),
+}
+
+/// Applies a line of a proxy or of `defaults`.
+pub(super) fn apply(settings: &mut Settings, line: &Line, notes: &mut Vec<Note>) {
+    let Some(section) = In::of(&settings.proxy.kind) else { return };
+    apply_line(line, section, notes, |read, arguments| match read {
+        Read::Proxy(read) => read(settings, arguments),
+        Read::Switch(read) => read(&mut settings.proxy, arguments.form == Form::Plain),
+        Read::Global(_) | Read::Nothing => {}
+    });
+}
+
+fn apply_line(line: &Line, section: In, notes: &mut Vec<Note>, apply: impl FnOnce(&Read, &mut Arguments<'_>)) {
+    let (form, words) = form(&line.words);
+    let Some(directive) = find(words, section) else {
+        notes.push(unknown(words, section));
+        return;
     };
-    match base {
-        Some(base) => {
-            let kind = section.kind.clone();
-            let proxy = Proxy { kind, name, position: section.position.clone(), ..base.proxy.clone() };
-            Settings { proxy, default_server: base.default_server.clone() }
-        }
-        None => Settings {
-            proxy: Proxy::documented(section.kind.clone(), name, section.position.clone()),
-            default_server: ServerDefaults::default(),
-        },
+    let (keyword, rest) = words.split_at(directive.length());
+    let mut arguments = Arguments::new(keyword, form, rest, notes);
+    if form != Form::Plain && !directive.negatable {
+        let message = format!("`{}` cannot be turned off by `no` or `default`", directive.keyword);
+        arguments.note_keyword(NoteKind::Malformed, message);
+        return;
+    }
+    // What is off is what this proxy does anyway.
+    if let (Form::Plain, Some((kind, message))) = (form, directive.status.note(directive.keyword, directive.about)) {
+        arguments.note_keyword(kind, message);
+    }
+    if directive.status == Status::Removed {
+        return;
+    }
+    if let (Status::Implemented, Some((kind, message))) = (directive.status, directive.misplaced(section)) {
+        arguments.note_keyword(kind, message);
+        return;
+    }
+    apply(&directive.read, &mut arguments);
+    if directive.status == Status::Implemented {
+        arguments.end();
     }
 }
 
-fn read_global(global: &mut Global, line: &Directive, notes: &mut Vec<Note>) {
-    let result = match line.texts()[..] {
-        // They change no end of a session.
-        [
-            "log" | "user" | "group" | "uid" | "gid" | "daemon" | "stats" | "pidfile" | "chroot" | "nbthread"
-            | "description",
-            ..,
-        ] => Ok(()),
-        ["maxconn", ..] => count(line, 1).map(|most| global.maxconn = Some(most)),
-        ["hard-stop-after", ..] => duration(line, 1, MILLISECONDS).map(|time| global.hard_stop_after = time),
-        _ => Err(unknown(line)),
-    };
-    notes.extend(result.err());
+/// The directive with the most words that a line starts with. `global` and the sections of proxies have one table each:
+/// `log` and `maxconn` are in both.
+fn find(words: &[Word], section: In) -> Option<&'static Directive> {
+    (1..=words.len().min(3)).rev().find_map(|length| {
+        let keyword = texts(&words[..length]);
+        candidates(section).find(|directive| directive.keyword == keyword)
+    })
 }
 
-/// Applies one line of a proxy or of `defaults`.
-fn apply(settings: &mut Settings, line: &Directive) -> Result<(), Note> {
-    let proxy = &mut settings.proxy;
-    match line.texts()[..] {
-        ["timeout", ..] => timeout(proxy, line)?,
-        ["option", name, ..] => option(proxy, name, true).ok_or_else(|| unknown(line))?,
-        ["no", "option", name, ..] => option(proxy, name, false).ok_or_else(|| unknown(line))?,
-        ["default", "option", name, ..] => option(proxy, name, false).ok_or_else(|| unknown(line))?,
-        ["clitcpka-idle", ..] => proxy.client_keepalive.idle = duration(line, 1, SECONDS)?,
-        ["clitcpka-intvl", ..] => proxy.client_keepalive.interval = duration(line, 1, SECONDS)?,
-        ["clitcpka-cnt", ..] => proxy.client_keepalive.probes = Some(count(line, 1)?),
-        ["srvtcpka-idle", ..] => proxy.server_keepalive.idle = duration(line, 1, SECONDS)?,
-        ["srvtcpka-intvl", ..] => proxy.server_keepalive.interval = duration(line, 1, SECONDS)?,
-        ["srvtcpka-cnt", ..] => proxy.server_keepalive.probes = Some(count(line, 1)?),
-        ["mode", mode, ..] => mode.clone_into(&mut proxy.mode),
-        ["balance", algorithm, ..] => algorithm.clone_into(&mut proxy.balance),
-        ["retries", ..] => proxy.retries = count(line, 1)?,
-        ["maxconn", ..] => proxy.maxconn = Some(count(line, 1)?),
-        ["log", "global"] => proxy.log_global = true,
-        ["no", "log"] => proxy.log_global = false,
-        ["default_backend", name] => proxy.default_backend = Some(name.to_owned()),
-        ["use_backend", name, ref condition @ ..] => proxy.use_backends.push(UseBackend {
-            backend: name.to_owned(),
-            condition: (!condition.is_empty()).then(|| condition.join(" ")),
-        }),
-        ["bind", _, ..] => proxy.binds.extend(bind(line)?),
-        ["server", ..] => {
-            let [_, name, address, rest @ ..] = &line.words[..] else { return Err(missing(line)) };
-            let (server, found) = server::read(name, address, rest, &settings.default_server)?;
-            proxy.servers.push(server);
-            found.map_or(Ok(()), Err)?;
-        }
-        ["default-server", ..] => settings.default_server.read(line.words.get(1..).unwrap_or_default())?,
-        _ => return Err(unknown(line)),
+fn candidates(section: In) -> impl Iterator<Item = &'static Directive> {
+    all().filter(move |directive| directive.sections.contains(&In::Global) == (section == In::Global))
+}
+
+/// What a line's keyword might have been meant to be.
+fn unknown(words: &[Word], section: In) -> Note {
+    let [first, others @ ..] = words else { return nowhere() };
+    let family =
+        |word: &str| candidates(section).any(|one| one.keyword.split_once(' ').is_some_and(|(head, _)| head == word));
+    // `timeout` alone and `timeout clinet` are about the second word.
+    if family(&first.text) {
+        let members =
+            candidates(section).filter_map(|one| one.keyword.split_once(' ').filter(|(head, _)| *head == first.text));
+        let Some(second) = others.first() else {
+            let names: Vec<&str> = members.map(|(_, tail)| tail).take(8).collect();
+            let message = format!(
+                "`{}` lacks what it is about: expected {} or the like",
+                first.text,
+                super::arguments::listed(&names)
+            );
+            return Note::at(first, NoteKind::Malformed, message);
+        };
+        let message = format!("unknown `{} {}`", first.text, second.text);
+        let note = Note::over(first, second, NoteKind::Unknown, message);
+        let near = nearest(&second.text, members.map(|(_, tail)| tail));
+        return near
+            .map_or_else(|| note.clone(), |near| note.clone().help(format!("did you mean `{} {near}`?", first.text)));
     }
-    Ok(())
-}
-
-fn timeout(proxy: &mut Proxy, line: &Directive) -> Result<(), Note> {
-    let timeouts = &mut proxy.timeouts;
-    let slot = match argument(line, 1)?.text.as_str() {
-        "check" => &mut timeouts.check,
-        "client" => &mut timeouts.client,
-        "client-fin" => &mut timeouts.client_fin,
-        "connect" => &mut timeouts.connect,
-        "queue" => &mut timeouts.queue,
-        "server" => &mut timeouts.server,
-        "server-fin" => &mut timeouts.server_fin,
-        "tunnel" => &mut timeouts.tunnel,
-        _ => return Err(unknown(line)),
-    };
-    *slot = duration(line, 2, MILLISECONDS)?;
-    Ok(())
-}
-
-/// Switches an option; `None` if it is not known.
-fn option(proxy: &mut Proxy, name: &str, on: bool) -> Option<()> {
-    let switch = |keepalive: &mut Keepalive| keepalive.on = on;
-    match name {
-        "clitcpka" => switch(&mut proxy.client_keepalive),
-        "srvtcpka" => switch(&mut proxy.server_keepalive),
-        "tcpka" => {
-            switch(&mut proxy.client_keepalive);
-            switch(&mut proxy.server_keepalive);
-        }
-        "redispatch" => proxy.redispatch = on,
-        "tcplog" => proxy.tcplog = on,
-        _ => return None,
+    let message = format!("unknown directive `{}` in `{}`", first.text, section.keyword());
+    let note = Note::at(first, NoteKind::Unknown, message);
+    if let Some(elsewhere) = elsewhere(&first.text, section) {
+        return note.help(elsewhere);
     }
-    Some(())
+    let whole = texts(&words[..words.len().min(2)]);
+    let near = nearest(&whole, candidates(section).map(|one| one.keyword).filter(|keyword| keyword.contains(' ')))
+        .or_else(|| nearest(&first.text, candidates(section).map(|one| one.keyword)));
+    match near {
+        Some(near) => note.help(format!("did you mean `{near}`?")),
+        None => note,
+    }
 }
 
-/// `bind` may name several addresses, between commas.
-fn bind(line: &Directive) -> Result<Vec<Bind>, Note> {
-    let word = argument(line, 1)?;
-    let settings: Vec<String> = line.texts()[2..].iter().map(|text| (*text).to_owned()).collect();
-    word.text
-        .split(',')
-        .map(|text| {
-            let address = BindAddress::parse(text).ok_or_else(|| {
-                note(
-                    word,
-                    NoteKind::Malformed,
-                    &format!("`{text}` is no address to listen on: expected [address]:port[-port]"),
-                )
-            })?;
-            Ok(Bind { address, settings: settings.clone(), position: word.position.clone() })
-        })
-        .collect()
+/// A directive of `global` in a proxy, or the other way round.
+fn elsewhere(keyword: &str, section: In) -> Option<String> {
+    let other = if section == In::Global { In::Listen } else { In::Global };
+    let head = |directive: &Directive| directive.keyword.split(' ').next() == Some(keyword);
+    candidates(other).find(|directive| head(directive) && directive.status != Status::Removed).map(|directive| {
+        let sections: Vec<&str> = directive.sections.iter().map(|section| section.keyword()).collect();
+        format!("it belongs in {}", super::arguments::listed(&sections))
+    })
 }
 
-/// The argument at a place, counted with the keyword as 0.
-fn argument(line: &Directive, at: usize) -> Result<&Word, Note> {
-    line.words.get(at).ok_or_else(|| missing(line))
-}
-
-/// A time that an argument gives; 0 means that there is none, so that the timer never fires.
-fn duration(line: &Directive, at: usize, unit: Duration) -> Result<Option<Duration>, Note> {
-    let word = argument(line, at)?;
-    let time = parse_duration(&word.text, unit)
-        .map_err(|error| note(word, NoteKind::Malformed, &format!("`{}`: {error}", word.text)))?;
-    Ok((!time.is_zero()).then_some(time))
-}
-
-fn count(line: &Directive, at: usize) -> Result<u32, Note> {
-    let word = argument(line, at)?;
-    word.text.parse().map_err(|_| note(word, NoteKind::Malformed, &format!("`{}` is not a whole number", word.text)))
-}
-
-fn missing(line: &Directive) -> Note {
-    about(line, NoteKind::Malformed, |text| format!("`{text}` lacks its value"))
-}
-
-fn unknown(line: &Directive) -> Note {
-    about(line, NoteKind::Unknown, |text| format!("`{text}` is not read"))
-}
-
-fn about(line: &Directive, kind: NoteKind, message: impl Fn(&str) -> String) -> Note {
-    // A directive has a first word; should it have none, nothing is lost but a place.
-    let position = line.words.first().map(|word| word.position.clone());
-    let position = position.unwrap_or_else(|| super::Position { file: "".into(), line: 0, column: 0 });
-    Note { position, kind, message: message(&line.texts().join(" ")) }
+/// A line has at least one word; this is for the compiler.
+fn nowhere() -> Note {
+    let position = super::Position { file: "".into(), line: 0, column: 0 };
+    Note { position, length: 1, kind: NoteKind::Malformed, message: "an empty line".to_owned(), help: None }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The longest time that HAProxy takes: its timers are signed 32-bit counts of milliseconds.
-const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+/// The longest time that HAProxy takes, in what a timer counts in: these are signed 32-bit numbers.
+const LONGEST: u64 = i32::MAX as u64;
 
 /// Why a text is not a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -15,12 +15,12 @@ pub enum DurationError {
     #[error("the units of time are us, ms, s, m, h and d")]
     UnknownUnit,
     /// It is longer than HAProxy's timers can be.
-    #[error("the longest time is 2147483647ms (24 days)")]
+    #[error("this is longer than a timer can be: timeouts up to 2147483647ms (24 days)")]
     TooLong,
 }
 
 /// Reads a time such as `5000`, `200s` or `15m`. A bare number is counted in `unit`: milliseconds for nearly everything,
-/// seconds for `clitcpka-idle` and its like.
+/// seconds for `clitcpka-idle` and its like. What is no whole number of these is rounded up.
 ///
 /// # Errors
 /// If the text is not a time.
@@ -31,7 +31,7 @@ pub fn parse_duration(text: &str, unit: Duration) -> Result<Duration, DurationEr
         return Err(DurationError::NotANumber);
     }
     let number: u64 = number.parse().map_err(|_| DurationError::TooLong)?;
-    let unit = match suffix {
+    let written = match suffix {
         "" => unit,
         "us" => Duration::from_micros(1),
         "ms" => Duration::from_millis(1),
@@ -41,6 +41,7 @@ pub fn parse_duration(text: &str, unit: Duration) -> Result<Duration, DurationEr
         "d" => Duration::from_secs(86_400),
         _ => return Err(DurationError::UnknownUnit),
     };
-    let number = u32::try_from(number).map_err(|_| DurationError::TooLong)?;
-    unit.checked_mul(number).filter(|time| *time <= LONGEST).ok_or(DurationError::TooLong)
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
+    let count = number.checked_mul(micros(written)).ok_or(DurationError::TooLong)?.div_ceil(micros(unit));
+    u32::try_from(count).ok().filter(|_| count <= LONGEST).map(|count| unit * count).ok_or(DurationError::TooLong)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BindAddress, Position, SectionKind, ServerAddress};
+use super::{Balance, Bind, HashType, LogTarget, Position, SectionKind, Server, Source};
 
 /// A `listen`, `frontend` or `backend` section together with the `defaults` that it starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +13,14 @@ pub struct Proxy {
     pub name: String,
     /// Where it starts.
     pub position: Position,
-    /// `mode`: `tcp` unless set.
-    pub mode: String,
+    /// `mode`.
+    pub mode: Mode,
+    /// Its number (`id`).
+    pub id: Option<u32>,
+    /// A text that describes it.
+    pub description: Option<String>,
+    /// Whether it is switched off (`disabled`): it takes no clients and checks no servers.
+    pub disabled: bool,
     /// Its timers.
     pub timeouts: Timeouts,
     /// Keepalive on the clients' connections (`option clitcpka`).
@@ -25,21 +31,42 @@ pub struct Proxy {
     pub binds: Vec<Bind>,
     /// Its servers.
     pub servers: Vec<Server>,
-    /// `balance`: `roundrobin` unless set. Its arguments are not kept.
-    pub balance: String,
+    /// How the server of a session is chosen.
+    pub balance: Balance,
+    /// How the hash of `balance source` is made and used.
+    pub hash_type: HashType,
     /// How often a connection to a server is tried again: 3 unless set.
     pub retries: u32,
     /// Whether a retry may go to another server.
     pub redispatch: bool,
+    /// Which retries may: every n-th for a positive n; the n-th before the last for a negative one, so that -1 is the last;
+    /// 0: none.
+    pub redispatch_interval: i32,
+    /// Whether all backup servers are used when no other is there, and not only the first (`option allbackups`).
+    pub all_backups: bool,
     /// The most connections that the frontend takes; `None` means the process's own limit.
     pub maxconn: Option<u32>,
+    /// How many connections may wait to be accepted; `None` means `maxconn`.
+    pub backlog: Option<u32>,
+    /// The load at which servers with `minconn` take `maxconn` sessions.
+    pub fullconn: Option<u32>,
+    /// What connections to servers come from.
+    pub source: Option<Source>,
+    /// Whether sockets are closed without waiting for what is still to be sent (SO_LINGER of 0: a RST).
+    pub nolinger: bool,
+    /// Where its lines go. `log global` has copied the targets that `global` had up to there.
+    pub logs: Vec<LogTarget>,
     /// Whether it logs to the targets of the `global` section.
     pub log_global: bool,
+    /// The program's name in its log lines; `None` means that of `global`.
+    pub log_tag: Option<String>,
     /// Whether sessions are logged as [`crate::log`] reads them (`option tcplog`).
     pub tcplog: bool,
+    /// Which sessions and events are logged, and when.
+    pub logging: Logging,
     /// The backend of sessions that no rule sends elsewhere.
     pub default_backend: Option<String>,
-    /// The rules that choose a backend.
+    /// The rules that choose a backend, in order.
     pub use_backends: Vec<UseBackend>,
 }
 
@@ -50,22 +77,82 @@ impl Proxy {
             kind,
             name,
             position,
-            mode: "tcp".to_owned(),
+            mode: Mode::Tcp,
+            id: None,
+            description: None,
+            disabled: false,
             timeouts: Timeouts::default(),
             client_keepalive: Keepalive::default(),
             server_keepalive: Keepalive::default(),
             binds: Vec::new(),
             servers: Vec::new(),
-            balance: "roundrobin".to_owned(),
+            balance: Balance::RoundRobin,
+            hash_type: HashType::default(),
             retries: 3,
             redispatch: false,
+            redispatch_interval: -1,
+            all_backups: false,
             maxconn: None,
+            backlog: None,
+            fullconn: None,
+            source: None,
+            nolinger: false,
+            logs: Vec::new(),
             log_global: false,
+            log_tag: None,
             tcplog: false,
+            logging: Logging::default(),
             default_backend: None,
             use_backends: Vec::new(),
         }
     }
+
+    /// The backend that handles its sessions, by name: that of the first rule without a condition, or else `default_backend`,
+    /// or else itself. `None` if there is none, and for a `backend`. Rules with conditions do not count.
+    #[must_use]
+    pub fn session_backend(&self) -> Option<&str> {
+        let rule = self.use_backends.iter().find(|rule| rule.condition.is_none()).map(|rule| &rule.backend);
+        let own = (self.kind == SectionKind::Listen).then_some(&self.name);
+        let named = rule.or(self.default_backend.as_ref()).or(own);
+        named.filter(|_| self.takes_clients()).map(String::as_str)
+    }
+
+    /// Whether it takes clients: a `listen` or `frontend`.
+    #[must_use]
+    pub fn takes_clients(&self) -> bool {
+        self.kind != SectionKind::Backend
+    }
+
+    /// Whether it has servers: a `listen` or `backend`.
+    #[must_use]
+    pub fn has_servers(&self) -> bool {
+        self.kind != SectionKind::Frontend
+    }
+}
+
+/// What a proxy understands of its sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Nothing: it passes bytes on.
+    #[default]
+    Tcp,
+    /// HTTP.
+    Http,
+}
+
+/// Which sessions and events a proxy logs, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Logging {
+    /// Not the sessions in which the client sent nothing (`option dontlognull`).
+    pub dontlognull: bool,
+    /// Not the sessions that ended as they should (`option dontlog-normal`).
+    pub dontlog_normal: bool,
+    /// Sessions as soon as the server is connected, with a `+` before times and sizes (`option logasap`).
+    pub asap: bool,
+    /// Sessions that ended otherwise than they should with a higher importance (`option log-separate-errors`).
+    pub separate_errors: bool,
+    /// Every change of a health check's result (`option log-health-checks`).
+    pub health_checks: bool,
 }
 
 /// A proxy's inactivity timers; `None` means that there is none, so that a session may last for ever.
@@ -90,15 +177,6 @@ pub struct Timeouts {
     pub tunnel: Option<Duration>,
 }
 
-/// What the `global` section says about the ends of sessions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Global {
-    /// The most connections that the process takes at once.
-    pub maxconn: Option<u32>,
-    /// How long after a soft stop the remaining sessions are ended.
-    pub hard_stop_after: Option<Duration>,
-}
-
 /// TCP keepalive on one side of a proxy. What is `None` is the system's (`net.ipv4.tcp_keepalive_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Keepalive {
@@ -112,60 +190,6 @@ pub struct Keepalive {
     pub probes: Option<u32>,
 }
 
-/// Something that a proxy listens on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bind {
-    /// The address and ports.
-    pub address: BindAddress,
-    /// The settings behind the address, as written.
-    pub settings: Vec<String>,
-    /// Where it is.
-    pub position: Position,
-}
-
-/// A server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
-    /// Its name.
-    pub name: String,
-    /// Its address.
-    pub address: ServerAddress,
-    /// Its health check; `None` if it has none.
-    pub check: Option<Check>,
-    /// Whether its sessions are ended when it is marked down (`on-marked-down shutdown-sessions`).
-    pub shutdown_sessions_when_down: bool,
-    /// Whether the sessions of backup servers are ended when it comes up (`on-marked-up shutdown-backup-sessions`).
-    pub shutdown_backup_sessions_when_up: bool,
-    /// Whether it is used only when no other is there.
-    pub backup: bool,
-    /// The most sessions that it takes at once.
-    pub maxconn: Option<u32>,
-    /// Where it is.
-    pub position: Position,
-}
-
-/// A server's health check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Check {
-    /// Between two checks.
-    pub interval: Duration,
-    /// Between two checks while the server's state is changing; `interval` unless set.
-    pub fast_interval: Option<Duration>,
-    /// Between two checks while the server is down; `interval` unless set.
-    pub down_interval: Option<Duration>,
-    /// How many good checks in a row bring a server up.
-    pub rise: u32,
-    /// How many failed checks in a row take it down.
-    pub fall: u32,
-}
-
-impl Default for Check {
-    /// The documented values: every 2 s, 2 to rise, 3 to fall.
-    fn default() -> Check {
-        Check { interval: Duration::from_secs(2), fast_interval: None, down_interval: None, rise: 2, fall: 3 }
-    }
-}
-
 /// A rule that sends sessions to a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UseBackend {
@@ -173,4 +197,6 @@ pub struct UseBackend {
     pub backend: String,
     /// What must hold, as written behind the name (`if …`, `unless …`); `None` if nothing must.
     pub condition: Option<String>,
+    /// Where the backend is named.
+    pub position: Position,
 }

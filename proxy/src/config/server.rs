@@ -1,101 +1,375 @@
-//! `server` and `default-server` lines (manual, section 5.2).
+//! `server` and `default-server` lines: where sessions go (manual, sections 4.2 and 5.2).
 
 use std::time::Duration;
 
-use super::proxy::{Check, Server};
-use super::{Note, NoteKind, ServerAddress, Word, note, parse_duration};
+use super::arguments::{Arguments, MILLISECONDS};
+use super::directive::{Setting, Status, read_settings};
+use super::{Position, ServerAddress, Source, Word};
 
-/// The settings that servers start from.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ServerDefaults {
-    checked: bool,
-    check: Check,
-    shutdown_sessions_when_down: bool,
-    shutdown_backup_sessions_when_up: bool,
-    backup: bool,
-    maxconn: Option<u32>,
+/// A server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: ServerAddress,
+    /// Its number.
+    pub id: Option<u32>,
+    /// Its part of the sessions, from 0 (none) to 256; 1 unless set.
+    pub weight: u32,
+    /// Its health check; `None` if it has none.
+    pub check: Option<Check>,
+    /// What is done with its sessions and others when its state changes, and what changes it besides checks.
+    pub reactions: Reactions,
+    /// Whether its sessions are ended when it is marked down (`on-marked-down shutdown-sessions`).
+    pub shutdown_sessions_when_down: bool,
+    /// Whether the sessions of backup servers are ended when it comes up (`on-marked-up shutdown-backup-sessions`).
+    pub shutdown_backup_sessions_when_up: bool,
+    /// Whether it is used only when no other is there.
+    pub backup: bool,
+    /// Whether it starts in maintenance: no sessions, no checks.
+    pub disabled: bool,
+    /// The most sessions that it takes at once.
+    pub maxconn: Option<u32>,
+    /// The most sessions that it takes at once while the backend has little load.
+    pub minconn: Option<u32>,
+    /// The most sessions that wait for it; `None` means any number.
+    pub maxqueue: Option<u32>,
+    /// How long its weight rises after it came up.
+    pub slowstart: Option<Duration>,
+    /// TCP_USER_TIMEOUT of the connections to it (`tcp-ut`).
+    pub user_timeout: Option<Duration>,
+    /// What connections to it come from; `None` means the proxy's `source`.
+    pub source: Option<Source>,
+    /// The version of the PROXY protocol in which the client is named to it.
+    pub send_proxy: Option<u8>,
+    /// Where it is.
+    pub position: Position,
 }
 
-/// Reads a server. What is not known of its settings becomes a note beside it.
-pub(super) fn read(
-    name: &Word,
-    address: &Word,
-    settings: &[Word],
-    defaults: &ServerDefaults,
-) -> Result<(Server, Option<Note>), Note> {
-    let server_address = ServerAddress::parse(&address.text).ok_or_else(|| {
-        note(
-            address,
-            NoteKind::Malformed,
-            &format!("`{}` is no server's address: expected address[:port]", address.text),
-        )
-    })?;
-    let mut own = defaults.clone();
-    let found = own.read(settings).err();
-    let server = Server {
-        name: name.text.clone(),
-        address: server_address,
-        check: own.checked.then_some(own.check),
-        shutdown_sessions_when_down: own.shutdown_sessions_when_down,
-        shutdown_backup_sessions_when_up: own.shutdown_backup_sessions_when_up,
-        backup: own.backup,
-        maxconn: own.maxconn,
-        position: name.position.clone(),
-    };
-    Ok((server, found))
+/// A server's health check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Between two checks.
+    pub interval: Duration,
+    /// Between two checks while the server's state is changing; `interval` unless set.
+    pub fast_interval: Option<Duration>,
+    /// Between two checks while the server is down; `interval` unless set.
+    pub down_interval: Option<Duration>,
+    /// How many good checks in a row bring a server up.
+    pub rise: u32,
+    /// How many failed checks in a row take it down.
+    pub fall: u32,
+    /// The address that is checked; the server's unless set.
+    pub address: Option<ServerAddress>,
+    /// The port that is checked; the server's unless set.
+    pub port: Option<u16>,
 }
 
-impl ServerDefaults {
-    /// Takes settings over, up to the first that is not understood.
-    pub(super) fn read(&mut self, settings: &[Word]) -> Result<(), Note> {
-        let mut settings = settings.iter();
-        while let Some(setting) = settings.next() {
-            match setting.text.as_str() {
-                "check" => self.checked = true,
-                "no-check" => self.checked = false,
-                "backup" => self.backup = true,
-                "no-backup" => self.backup = false,
-                "inter" => self.check.interval = time(setting, settings.next())?,
-                "fastinter" => self.check.fast_interval = Some(time(setting, settings.next())?),
-                "downinter" => self.check.down_interval = Some(time(setting, settings.next())?),
-                "rise" => self.check.rise = count(setting, settings.next())?,
-                "fall" => self.check.fall = count(setting, settings.next())?,
-                "maxconn" => self.maxconn = Some(count(setting, settings.next())?),
-                "on-marked-down" => {
-                    self.shutdown_sessions_when_down = value(setting, settings.next())?.text == "shutdown-sessions";
-                }
-                "on-marked-up" => {
-                    self.shutdown_backup_sessions_when_up =
-                        value(setting, settings.next())?.text == "shutdown-backup-sessions";
-                }
-                // Which server takes a session, and not how it ends.
-                "weight" | "id" | "cookie" => {
-                    value(setting, settings.next())?;
-                }
-                other => {
-                    return Err(note(
-                        setting,
-                        NoteKind::Unknown,
-                        &format!("server settings from `{other}` on are not read"),
-                    ));
-                }
-            }
+impl Default for Check {
+    /// The documented values: every 2 s, 2 to rise, 3 to fall.
+    fn default() -> Check {
+        Check {
+            interval: Duration::from_secs(2),
+            fast_interval: None,
+            down_interval: None,
+            rise: 2,
+            fall: 3,
+            address: None,
+            port: None,
         }
-        Ok(())
     }
 }
 
-fn value<'a>(setting: &Word, value: Option<&'a Word>) -> Result<&'a Word, Note> {
-    value.ok_or_else(|| note(setting, NoteKind::Malformed, &format!("`{}` lacks its value", setting.text)))
+/// What sessions tell of a server's health (`observe`, `on-error`, `error-limit`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reactions {
+    /// Whether failed connections count as failed checks (`observe layer4`).
+    pub observe_layer4: bool,
+    /// What happens when as many as `error_limit` in a row failed.
+    pub on_error: OnError,
+    /// 10 unless set.
+    pub error_limit: Option<u32>,
 }
 
-fn time(setting: &Word, word: Option<&Word>) -> Result<Duration, Note> {
-    let word = value(setting, word)?;
-    parse_duration(&word.text, Duration::from_millis(1))
-        .map_err(|error| note(word, NoteKind::Malformed, &format!("`{}`: {error}", word.text)))
+/// What happens when too many sessions in a row failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// Checks come at the fast interval.
+    Fastinter,
+    /// It counts as a failed check.
+    #[default]
+    FailCheck,
+    /// It counts as a failed check, and one more takes the server down.
+    SuddenDeath,
+    /// The server is down.
+    MarkDown,
 }
 
-fn count(setting: &Word, word: Option<&Word>) -> Result<u32, Note> {
-    let word = value(setting, word)?;
-    word.text.parse().map_err(|_| note(word, NoteKind::Malformed, &format!("`{}` is not a whole number", word.text)))
+/// The settings that servers start from.
+#[derive(Debug, Clone)]
+pub(super) struct ServerSettings {
+    checked: bool,
+    check: Check,
+    server: Server,
 }
+
+impl ServerSettings {
+    /// The documented values.
+    pub(super) fn documented() -> ServerSettings {
+        let position = Position { file: "".into(), line: 0, column: 0 };
+        let server = Server {
+            name: String::new(),
+            address: ServerAddress { host: String::new(), port: None },
+            id: None,
+            weight: 1,
+            check: None,
+            reactions: Reactions::default(),
+            shutdown_sessions_when_down: false,
+            shutdown_backup_sessions_when_up: false,
+            backup: false,
+            disabled: false,
+            maxconn: None,
+            minconn: None,
+            maxqueue: None,
+            slowstart: None,
+            user_timeout: None,
+            source: None,
+            send_proxy: None,
+            position,
+        };
+        ServerSettings { checked: false, check: Check::default(), server }
+    }
+
+    /// Reads what stands behind `default-server`.
+    pub(super) fn read(&mut self, arguments: &mut Arguments<'_>) {
+        read_settings("server", SETTINGS, self, arguments);
+    }
+
+    /// Reads what stands behind `server`: name, address and settings.
+    pub(super) fn server(&self, arguments: &mut Arguments<'_>) -> Option<Server> {
+        let name = arguments.required("a name and an address")?;
+        let address = arguments.required("an address")?;
+        if let Some(character) = super::wrong_character(&name.text) {
+            arguments.malformed(name, format!("`{character}` cannot be in the name of a server: `{}`", name.text));
+        }
+        fixed_port(address, arguments);
+        let address = server_address(address, arguments);
+        let mut own = self.clone();
+        own.read(arguments);
+        let check = own.checked.then_some(own.check);
+        Some(Server {
+            name: name.text.clone(),
+            address: address?,
+            check,
+            position: name.position.clone(),
+            ..own.server
+        })
+    }
+}
+
+fn server_address(word: &Word, arguments: &mut Arguments<'_>) -> Option<ServerAddress> {
+    let text = word.text.as_str();
+    if !ServerAddress::is_tcp(text) {
+        arguments.unsupported(word, format!("`{text}` is not implemented: servers are reached by TCP"));
+    }
+    let address = ServerAddress::parse(text);
+    if address.is_none() {
+        arguments.malformed(word, format!("`{text}` is no server's address: expected address[:port]"));
+    }
+    address
+}
+
+/// Without a port, HAProxy goes to the one that the client came to, or to one so much above or below it.
+fn fixed_port(word: &Word, arguments: &mut Arguments<'_>) {
+    let port = word.text.rsplit_once(':').map_or("", |(_, port)| port);
+    if ServerAddress::is_tcp(&word.text) && (port.is_empty() || port.contains(']') || port.starts_with(['+', '-'])) {
+        let message = format!("`{}` is not implemented: write the server's own port", word.text);
+        arguments.unsupported(word, message);
+    }
+}
+
+const NO_TLS: &str = "there is no TLS here";
+
+const fn tls(keyword: &'static str, values: usize) -> Setting<ServerSettings> {
+    Setting::other(keyword, values, Status::Moot, NO_TLS)
+}
+
+const fn http(keyword: &'static str, values: usize) -> Setting<ServerSettings> {
+    Setting::other(keyword, values, Status::HttpOnly, "")
+}
+
+const fn refused(keyword: &'static str, values: usize, why: &'static str) -> Setting<ServerSettings> {
+    Setting::other(keyword, values, Status::Unsupported, why)
+}
+
+const NO_LOOKUPS: &str = "names are looked up once, when the proxy starts";
+const NO_AGENT: &str = "servers are not asked how they are";
+const NO_PROXY_PROTOCOL: &str = "the PROXY protocol is not spoken";
+const NO_TABLES: &str = "there are no tables of clients";
+
+/// What can stand behind the address. A further setting is one entry here.
+pub(super) const SETTINGS: &[Setting<ServerSettings>] = &[
+    Setting::new("weight", "<0..256>", "its part of the sessions", |s, a| {
+        if let Some(weight) = a.number_in(0..=256) {
+            s.server.weight = weight;
+        }
+    }),
+    Setting::new("check", "", "it is checked", |s, _| s.checked = true),
+    Setting::new("no-check", "", "it is not checked", |s, _| s.checked = false),
+    Setting::new("inter", "<time>", "between two checks", |s, a| {
+        if let Some(time) = a.positive_time() {
+            s.check.interval = time;
+        }
+    }),
+    Setting::new("fastinter", "<time>", "between two checks while its state is changing", |s, a| {
+        s.check.fast_interval = a.positive_time();
+    }),
+    Setting::new("downinter", "<time>", "between two checks while it is down", |s, a| {
+        s.check.down_interval = a.positive_time();
+    }),
+    Setting::new("rise", "<number>", "how many good checks in a row bring it up", |s, a| {
+        if let Some(rise) = a.number_in(1..=u32::MAX) {
+            s.check.rise = rise;
+        }
+    }),
+    Setting::new("fall", "<number>", "how many failed checks in a row take it down", |s, a| {
+        if let Some(fall) = a.number_in(1..=u32::MAX) {
+            s.check.fall = fall;
+        }
+    }),
+    Setting::new("port", "<port>", "the port that is checked", |s, a| s.check.port = a.number()),
+    Setting::new("addr", "<address>", "the address that is checked", |s, a| {
+        if let Some(word) = a.required("an address") {
+            s.check.address = server_address(word, a);
+        }
+    }),
+    Setting::new("backup", "", "it is used only when no other is there", |s, _| s.server.backup = true),
+    Setting::new("no-backup", "", "it is used beside the others", |s, _| s.server.backup = false),
+    Setting::new("disabled", "", "it starts in maintenance", |s, _| s.server.disabled = true),
+    Setting::new("enabled", "", "it starts ready", |s, _| s.server.disabled = false),
+    Setting::new("maxconn", "<number>", "the most sessions that it takes at once; others wait", |s, a| {
+        s.server.maxconn = a.number().filter(|most| *most != 0);
+    }),
+    Setting::kept("maxqueue", "<number>", "any number of sessions may wait", |s, a| {
+        s.server.maxqueue = a.number().filter(|most| *most != 0);
+    }),
+    Setting::kept("minconn", "<number>", "`maxconn` does not follow the load", |s, a| s.server.minconn = a.number()),
+    Setting::new("on-marked-down", "shutdown-sessions", "its sessions are ended when it is marked down", |s, a| {
+        s.server.shutdown_sessions_when_down = a.one_of(&[("shutdown-sessions", true)]).unwrap_or(false);
+    }),
+    Setting::new(
+        "on-marked-up",
+        "shutdown-backup-sessions",
+        "the sessions of backup servers are ended when it comes up",
+        |s, a| {
+            s.server.shutdown_backup_sessions_when_up =
+                a.one_of(&[("shutdown-backup-sessions", true)]).unwrap_or(false);
+        },
+    ),
+    Setting::kept("observe", "layer4", "sessions do not tell of its health, checks do", |s, a| {
+        s.server.reactions.observe_layer4 = a.one_of(&[("layer4", true), ("layer7", false)]).unwrap_or(false);
+    }),
+    Setting::kept("on-error", "<action>", "sessions do not tell of its health, checks do", |s, a| {
+        let actions = [
+            ("fastinter", OnError::Fastinter),
+            ("fail-check", OnError::FailCheck),
+            ("sudden-death", OnError::SuddenDeath),
+            ("mark-down", OnError::MarkDown),
+        ];
+        s.server.reactions.on_error = a.one_of(&actions).unwrap_or_default();
+    }),
+    Setting::kept("error-limit", "<number>", "sessions do not tell of its health, checks do", |s, a| {
+        s.server.reactions.error_limit = a.number();
+    }),
+    Setting::kept("slowstart", "<time>", "it has its full weight as soon as it is up", |s, a| {
+        s.server.slowstart = a.time(MILLISECONDS).flatten();
+    }),
+    Setting::kept("tcp-ut", "<time>", "TCP_USER_TIMEOUT is the system's", |s, a| {
+        s.server.user_timeout = a.time(MILLISECONDS).flatten();
+    }),
+    Setting::kept(
+        "source",
+        "<address>[:<port>[-<port>]] [interface <name>]",
+        "the system chooses the address of connections to it",
+        |s, a| {
+            s.server.source = Source::read(a);
+        },
+    ),
+    Setting::new("id", "<number>", "a number for it", |s, a| s.server.id = a.number()),
+    Setting::kept("send-proxy", "", NO_PROXY_PROTOCOL, |s, _| s.server.send_proxy = Some(1)),
+    Setting::kept("send-proxy-v2", "", NO_PROXY_PROTOCOL, |s, _| s.server.send_proxy = Some(2)),
+    Setting::new("no-send-proxy", "", "its clients are not named to it", |s, _| s.server.send_proxy = None),
+    Setting::new("no-send-proxy-v2", "", "its clients are not named to it", |s, _| s.server.send_proxy = None),
+    refused("send-proxy-v2-ssl", 0, NO_PROXY_PROTOCOL),
+    refused("send-proxy-v2-ssl-cn", 0, NO_PROXY_PROTOCOL),
+    refused("check-send-proxy", 0, NO_PROXY_PROTOCOL),
+    refused("proxy-v2-options", 1, NO_PROXY_PROTOCOL),
+    Setting::other("no-check-send-proxy", 0, Status::Moot, NO_PROXY_PROTOCOL),
+    Setting::other("no-send-proxy-v2-ssl", 0, Status::Moot, NO_PROXY_PROTOCOL),
+    Setting::other("no-send-proxy-v2-ssl-cn", 0, Status::Moot, NO_PROXY_PROTOCOL),
+    refused("agent-check", 0, NO_AGENT),
+    Setting::other("no-agent-check", 0, Status::Moot, NO_AGENT),
+    refused("agent-addr", 1, NO_AGENT),
+    refused("agent-inter", 1, NO_AGENT),
+    refused("agent-port", 1, NO_AGENT),
+    refused("agent-send", 1, NO_AGENT),
+    refused("track", 1, "each server is checked for itself"),
+    refused("socks4", 1, "servers are reached directly"),
+    refused("check-via-socks4", 0, "servers are reached directly"),
+    refused("namespace", 1, "servers are reached from the proxy's own network namespace"),
+    refused("tfo", 0, "no data is sent with a SYN"),
+    Setting::other("no-tfo", 0, Status::Moot, "no data is sent with a SYN"),
+    refused("init-addr", 1, NO_LOOKUPS),
+    refused("resolvers", 1, NO_LOOKUPS),
+    refused("resolve-net", 1, NO_LOOKUPS),
+    refused("resolve-opts", 1, NO_LOOKUPS),
+    refused("resolve-prefer", 1, NO_LOOKUPS),
+    refused("usesrc", 1, "it must follow `source`"),
+    Setting::other("stick", 0, Status::Moot, NO_TABLES),
+    Setting::other("non-stick", 0, Status::Moot, NO_TABLES),
+    refused("ssl", 0, NO_TLS),
+    refused("check-ssl", 0, NO_TLS),
+    refused("proto", 1, "bytes are passed on as they are"),
+    refused("check-proto", 1, "a check is a connection"),
+    http("cookie", 1),
+    Setting::other("redir", 1, Status::Removed, "it is for HTTP mode"),
+    http("ws", 1),
+    http("max-reuse", 1),
+    http("pool-low-conn", 1),
+    http("pool-max-conn", 1),
+    http("pool-purge-delay", 1),
+    Setting::other("log-proto", 1, Status::Moot, "it is for `ring`"),
+    tls("allow-0rtt", 0),
+    tls("alpn", 1),
+    tls("ca-file", 1),
+    tls("check-alpn", 1),
+    tls("check-sni", 1),
+    tls("ciphers", 1),
+    tls("ciphersuites", 1),
+    tls("crl-file", 1),
+    tls("crt", 1),
+    tls("force-sslv3", 0),
+    tls("force-tlsv10", 0),
+    tls("force-tlsv11", 0),
+    tls("force-tlsv12", 0),
+    tls("force-tlsv13", 0),
+    tls("no-check-ssl", 0),
+    tls("no-ssl", 0),
+    tls("no-ssl-reuse", 0),
+    tls("no-sslv3", 0),
+    tls("no-tls-tickets", 0),
+    tls("no-tlsv10", 0),
+    tls("no-tlsv11", 0),
+    tls("no-tlsv12", 0),
+    tls("no-tlsv13", 0),
+    tls("no-verifyhost", 0),
+    tls("npn", 1),
+    tls("sni", 1),
+    tls("ssl-max-ver", 1),
+    tls("ssl-min-ver", 1),
+    tls("ssl-reuse", 0),
+    tls("tls-tickets", 0),
+    tls("verify", 1),
+    tls("verifyhost", 1),
+];

@@ -24,8 +24,10 @@ pub(super) fn split(line: &str, place: &Place<'_>) -> Words {
     let mut splitter = Splitter { rest: line.chars().collect(), at: 0, word: None, words: Vec::new(), place };
     let problem = splitter.run().err().map(|(at, message)| Note {
         position: splitter.position(at),
+        length: splitter.length(at),
         kind: NoteKind::Malformed,
         message: message.to_owned(),
+        help: None,
     });
     Words { words: splitter.words, problem }
 }
@@ -54,8 +56,8 @@ impl Splitter<'_> {
             match character {
                 '#' => break,
                 ' ' | '\t' | '\r' => {
-                    self.at += 1;
                     self.end_word();
+                    self.at += 1;
                 }
                 '\'' => self.strong()?,
                 '"' => self.weak()?,
@@ -213,9 +215,14 @@ impl Splitter<'_> {
 
     fn end_word(&mut self) {
         if let Some((start, text)) = self.word.take() {
-            let position = self.position(start);
-            self.words.push(Word { text, position });
+            let (position, length) = (self.position(start), self.length(start));
+            self.words.push(Word { text, position, length });
         }
+    }
+
+    /// From a character of the line up to where the splitter has come.
+    fn length(&self, start: usize) -> u32 {
+        u32::try_from(self.at.saturating_sub(start)).unwrap_or(u32::MAX).max(1)
     }
 
     fn position(&self, at: usize) -> Position {

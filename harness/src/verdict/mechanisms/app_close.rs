@@ -4,7 +4,7 @@ use crate::evidence::Source;
 
 use super::super::decide::Judgement;
 use super::super::scene::{Scene, Way};
-use super::patterns::{ends_by, must_show};
+use super::patterns::{ends_by, must_show_own};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -26,9 +26,9 @@ fn judge(scene: &Scene<'_>) -> Judgement {
         return Judgement::inapplicable("a proxy's decisions have names of their own");
     }
     let mut judgement = Judgement::default();
-    ends_by(&mut judgement, scene, &[Way::SentFin]);
+    ends_by(&mut judgement, scene, &[Way::SentFin, Way::Abandoned]);
     alive(&mut judgement, scene);
-    must_show(&mut judgement, scene);
+    must_show_own(&mut judgement, scene);
     judgement
 }
 

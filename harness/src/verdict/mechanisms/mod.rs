@@ -1,6 +1,7 @@
 //! The catalogue: what can end a TCP connection. A further mechanism is one file here and one line in the list below.
 
 mod patterns;
+mod proxy_decision;
 mod proxy_timer;
 
 use super::decide::Judgement;
@@ -71,6 +72,15 @@ catalogue! {
     proxy_timeout_client => ProxyTimeoutClient,
     proxy_timeout_server => ProxyTimeoutServer,
     proxy_timeout_tunnel => ProxyTimeoutTunnel,
+    proxy_timeout_client_fin => ProxyTimeoutClientFin,
+    proxy_timeout_server_fin => ProxyTimeoutServerFin,
+    proxy_timeout_connect => ProxyTimeoutConnect,
+    proxy_timeout_queue => ProxyTimeoutQueue,
+    proxy_no_server => ProxyNoServer,
+    proxy_server_down => ProxyServerDown,
+    proxy_limit => ProxyLimit,
+    proxy_admin => ProxyAdmin,
+    proxy_stop => ProxyStop,
     proxy_relayed => ProxyRelayed,
     tcp_keepalive => TcpKeepalive,
     tcp_user_timeout => TcpUserTimeout,

@@ -50,7 +50,9 @@ pub(super) fn standing(scene: &Scene<'_>) -> Judgement {
     } else if scene.model.tables && scene.me().standing.is_none() {
         judgement.exclude(Source::Kernel, "the socket is not in the table at the end");
     }
-    if scene.model.has(Source::Wire) && scene.wire_end().is_none() {
+    if super::patterns::unanswered(scene) || super::patterns::never_answered(scene) {
+        judgement.exclude(Source::Wire, "the handshake never came to its end");
+    } else if scene.model.has(Source::Wire) && scene.wire_end().is_none() {
         judgement.support(Source::Wire, "no FIN or RST passed at this end of the wire");
     }
     judgement

@@ -45,6 +45,9 @@ pub fn seen(ending: &Ending) -> &'static str {
         (Source::Kernel, Way::GotFin) => "the socket went from ESTABLISHED to CLOSE-WAIT",
         (Source::Kernel, Way::SentRst) => "the socket was aborted in its own process's time",
         (Source::Kernel, Way::GotRst) => "the kernel took a RST for the socket",
+        (Source::Kernel, Way::Abandoned) => {
+            "the socket was closed in its own process's time, while its SYN was not answered"
+        }
         (Source::Kernel, Way::Died) => "the kernel ended the socket in a timer's time, without a RST from the peer",
         (Source::Log, Way::GotFin) => "the program read EOF",
         (Source::Log, Way::GotRst) => "the program got an error that says the peer reset the connection",
@@ -54,7 +57,7 @@ pub fn seen(ending: &Ending) -> &'static str {
         (_, Way::SentRst) => "the first end on the wire is a RST that it sent",
         (_, Way::GotFin) => "the first end on the wire is a FIN that was delivered to it",
         (_, Way::GotRst) => "the first end on the wire is a RST that was delivered to it",
-        (_, Way::Died) => "nothing came any more",
+        (_, Way::Died | Way::Abandoned) => "nothing came any more",
     }
 }
 
@@ -90,9 +93,35 @@ pub fn established(judgement: &mut Judgement, scene: &Scene<'_>) {
     if !me.states.is_empty() && !me.states.iter().any(|change| change.new == TcpState::Established) {
         judgement.exclude(Source::Kernel, "the connection was never established");
     }
-    if scene.side == 0 && me.sent.iter().any(|s| s.flags.syn()) && !me.delivered.iter().any(|s| s.flags.syn()) {
+    if unanswered(scene) {
         judgement.exclude(Source::Wire, "its SYN was never answered by a SYN");
+    } else if never_answered(scene) {
+        judgement.exclude(Source::Wire, "it never answered the other endpoint's SYN by one of its own");
     }
+}
+
+/// The wire shows that this endpoint's SYN was never answered by one.
+#[must_use]
+pub fn unanswered(scene: &Scene<'_>) -> bool {
+    let me = scene.me();
+    scene.side == 0 && me.sent.iter().any(|s| s.flags.syn()) && !me.delivered.iter().any(|s| s.flags.syn())
+}
+
+/// The wire shows that the other endpoint sent SYN and this one did not.
+#[must_use]
+pub fn never_answered(scene: &Scene<'_>) -> bool {
+    let syn = |scene: &Scene<'_>| scene.me().sent.iter().any(|s| s.flags.syn());
+    scene.side == 1 && syn(&scene.peer()) && !syn(scene)
+}
+
+/// Excludes an end of this endpoint's own making that the wire and the kernel would both show, and do not: an attempt that is
+/// given up before it is answered shows in the kernel only.
+pub fn must_show_own(judgement: &mut Judgement, scene: &Scene<'_>) {
+    stands(judgement, scene);
+    if !unanswered(scene) {
+        shows_on_wire(judgement, scene);
+    }
+    shows_in_trace(judgement, scene);
 }
 
 /// Excludes an end that the wire and the kernel would both show, and do not.

@@ -4,7 +4,7 @@ use crate::evidence::{Report, Source};
 
 use super::super::decide::Judgement;
 use super::super::scene::{Scene, Way};
-use super::patterns::{ends_by, must_show};
+use super::patterns::{ends_by, must_show_own};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -23,7 +23,10 @@ pub const ENTRY: Entry = Entry {
 
 fn judge(scene: &Scene<'_>) -> Judgement {
     let mut judgement = Judgement::default();
-    ends_by(&mut judgement, scene, &[Way::SentFin, Way::SentRst]);
+    if let Some((at, verb, target)) = super::proxy_stop::told_to_stop(scene) {
+        judgement.exclude_alone(Source::Timeline, format!("the proxy was told to stop: `{verb}: {target}` at {at}"));
+    }
+    ends_by(&mut judgement, scene, &[Way::SentFin, Way::SentRst, Way::Abandoned]);
     if let Some(end) = scene.end().filter(|end| end.way.own()) {
         by_exit(&mut judgement, scene);
         by_log(&mut judgement, scene);
@@ -31,7 +34,7 @@ fn judge(scene: &Scene<'_>) -> Judgement {
             judgement.support(Source::Timeline, format!("`{verb}: {target}` at {at}"));
         }
     }
-    must_show(&mut judgement, scene);
+    must_show_own(&mut judgement, scene);
     judgement
 }
 

@@ -4,7 +4,8 @@ use crate::evidence::{Role, Source, Span};
 
 use super::super::decide::Judgement;
 use super::super::scene::{INSTANT, Scene, Way};
-use super::patterns::{must_show, seen};
+use super::patterns::{must_show_own, seen, unanswered};
+use super::proxy_decision::stood;
 use super::{Entry, Scope};
 
 /// The entry.
@@ -31,16 +32,31 @@ fn judge(scene: &Scene<'_>) -> Judgement {
         None => return Judgement::default(),
     }
     let mut judgement = Judgement::default();
-        for ending in scene.endings() {
-        if ending.way.by_process() {
+    for ending in scene.endings() {
+        if scene.half_closed(ending.source).is_some() {
+            judgement.exclude(ending.source, "it passed a FIN on, and the leg stood half-closed for long after that");
+        } else if ending.way.by_process() {
             judgement.support(ending.source, seen(&ending));
         } else {
             judgement.exclude(ending.source, format!("{} at {}", seen(&ending), ending.at));
         }
     }
-    must_show(&mut judgement, scene);
+    if scene.may_be_half_closed() {
+        judgement.exclude(Source::Kernel, "the leg outlived the FIN, and was ended later");
+    }
+    must_show_own(&mut judgement, scene);
+    if unanswered(scene) {
+        by_log(&mut judgement, scene);
+    }
     if let Some(exit) = scene.exit() {
         judgement.exclude(Source::Kernel, format!("the proxy's own process ended at {}", exit.at));
+    }
+    if scene.client_leg() {
+        for source in [Source::Kernel, Source::Wire] {
+            if stood(scene, source) == Some(false) {
+                judgement.exclude(source, "the session had no other leg that stood");
+            }
+        }
     }
     if let Some(other) = scene.other_leg() {
         against_the_other_leg(&mut judgement, scene, &other);
@@ -48,8 +64,20 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     judgement
 }
 
+/// An attempt that is given up since the client is gone shows in the proxy's own word and nowhere on the wire. Another reason in its
+/// log may be that of a later timer, and excludes nothing.
+fn by_log(judgement: &mut Judgement, scene: &Scene<'_>) {
+    let Some((at, log)) = scene.proxy_log() else { return };
+    if log.termination.starts_with(['C', 'S']) {
+        judgement.support(Source::Log, format!("the proxy logged `{}` at {at}", log.termination));
+    }
+}
+
 fn against_the_other_leg(judgement: &mut Judgement, scene: &Scene<'_>, other: &Scene<'_>) {
     let limit = Span(AT_ONCE.0 + scene.model.canary.0);
+    if unanswered(scene) && !other.wire_end().is_some_and(|theirs| !theirs.way.by_process()) && other.model.has(Source::Wire) {
+        judgement.exclude(Source::Wire, "nothing from outside had ended the client's leg");
+    }
     for mine in scene.endings() {
         let theirs = other.endings().into_iter().find(|theirs| theirs.source == mine.source);
         match theirs {

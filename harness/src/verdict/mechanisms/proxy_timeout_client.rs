@@ -1,6 +1,6 @@
 //! `timeout client`.
 
-use super::proxy_timer::{self, Timer};
+use super::proxy_timer::{self, Runs, Timer};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -12,7 +12,7 @@ pub const ENTRY: Entry = Entry {
     counted_from: "the last byte of payload read from the client or written to it; the accept, if there never was any",
     settings: "HAProxy's `timeout client` (replaced by `timeout tunnel` when that is set)",
     wire: "FIN to the server; when the server has answered it, or `timeout server` has passed too, FIN to the client",
-    application: "server and client read EOF; HAProxy logs `cD`",
+    application: "server and client read EOF; HAProxy logs `cD`, and `cQ` while the session waits in a queue",
     source: "HAProxy configuration manual 2.6, 4.2 `timeout client` and 8.5; order measured with 2.6.12",
     judge: |scene| proxy_timer::judge(scene, &TIMER),
 };
@@ -21,6 +21,6 @@ const TIMER: Timer = Timer {
     name: "timeout client",
     value: |timeouts| timeouts.client,
     watches_client: true,
-    states: &["cD"],
-    without_tunnel: true,
+    states: &["cD", "cQ", "cC"],
+    runs: Runs::Ordinarily,
 };

@@ -1,6 +1,6 @@
 //! `timeout server`.
 
-use super::proxy_timer::{self, Timer};
+use super::proxy_timer::{self, Runs, Timer};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -22,5 +22,5 @@ const TIMER: Timer = Timer {
     value: |timeouts| timeouts.server,
     watches_client: false,
     states: &["sD"],
-    without_tunnel: true,
+    runs: Runs::Ordinarily,
 };

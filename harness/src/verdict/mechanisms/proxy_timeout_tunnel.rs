@@ -1,6 +1,6 @@
 //! `timeout tunnel`.
 
-use super::proxy_timer::{self, Timer};
+use super::proxy_timer::{self, Runs, Timer};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -22,5 +22,5 @@ const TIMER: Timer = Timer {
     value: |timeouts| timeouts.tunnel,
     watches_client: true,
     states: &["cD", "sD"],
-    without_tunnel: false,
+    runs: Runs::Tunnelled,
 };

@@ -4,11 +4,12 @@
 //! `timeout client`, `timeout server`), and from the accept when there never was any. It counts whole milliseconds of a cached
 //! clock, so it can be 1 ms early against the wire.
 
-use crate::evidence::{Moment, ProxyTimeouts, Role, Source, Span};
+use crate::evidence::{Moment, ProxyTimeouts, Source, Span};
 
 use super::super::decide::{Due, Judgement};
-use super::super::scene::{Scene, Way};
+use super::super::scene::Scene;
 use super::patterns::{ms, s};
+use super::proxy_decision::{at_proxy, by_exit, by_log, by_server, first_shut, own_doing, stood};
 
 /// How much earlier than nominal a timer of whole milliseconds can be seen to fire.
 const EARLY: Span = Span::millis(1);
@@ -25,134 +26,174 @@ pub struct Timer {
     pub watches_client: bool,
     /// The termination states that it gives (manual, 8.5): a timer of another phase (`sC`, `sQ`) is another timer.
     pub states: &'static [&'static str],
-    /// It is in force only when `timeout tunnel` is not.
-    pub without_tunnel: bool,
+    /// When it is in force.
+    pub runs: Runs,
+}
+
+/// When a timer is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// As long as neither `timeout tunnel` nor, on a half-closed leg, the `-fin` timer has taken its place.
+    Ordinarily,
+    /// In place of the ordinary timers, once both legs stand.
+    Tunnelled,
+    /// Once the proxy has passed a FIN on to the leg that it watches.
+    HalfClosed,
 }
 
 /// Judges an endpoint of a proxy by one of its timers.
 pub fn judge(scene: &Scene<'_>, timer: &Timer) -> Judgement {
-    match scene.me().role {
-        Some(Role::Proxy) => {}
-        Some(_) => return Judgement::inapplicable("this endpoint is not a proxy's"),
-        None => return Judgement::default(),
-    }
-    let mut judgement = Judgement::default();
+    let mut judgement = match at_proxy(scene) {
+        Ok(judgement) => judgement,
+        Err(answer) => return answer,
+    };
     own_doing(&mut judgement, scene);
-    let struck = first_shut(scene);
-    judgement.struck = struck.map(|(at, _)| at);
-    by_log(&mut judgement, scene, timer);
+    judgement.struck = first_shut(scene);
+    by_log(&mut judgement, scene, |log| timer.states.contains(&log.termination.as_str()));
     by_exit(&mut judgement, scene);
-    let timeouts = scene.timeouts();
-    if let Some(timeouts) = timeouts {
-        if timer.without_tunnel && timeouts.tunnel.is_some() {
-            judgement.exclude_alone(Source::Settings, "`timeout tunnel` is set and replaces it once both legs stand");
-        } else if let Some(value) = (timer.value)(timeouts) {
-            by_time(&mut judgement, scene, timer, ms(value), struck.map(|(at, _)| at));
-        } else {
-            judgement.exclude_alone(Source::Settings, format!("`{}` is not set", timer.name));
-        }
+    by_phase(&mut judgement, scene, timer);
+    by_direction(&mut judgement, scene, timer);
+    if let Some(timeouts) = scene.timeouts() {
+        by_settings(&mut judgement, scene, timer, timeouts);
     }
     by_order(&mut judgement, scene, timer);
     judgement
 }
 
-/// The proxy shut this leg itself, and nothing from outside had ended either leg before.
-fn own_doing(judgement: &mut Judgement, scene: &Scene<'_>) {
-    for ending in scene.endings() {
-        match ending.way {
-            Way::SentFin | Way::SentRst => judgement.support(ending.source, super::patterns::seen(&ending)),
-            _ if shut_elsewhere_before(scene, ending.at) => {}
-            _ => judgement.exclude(ending.source, format!("{} at {}", super::patterns::seen(&ending), ending.at)),
+/// Of all timers only that of the client runs without a server's leg; and while the proxy connects, it only marks the session: its
+/// end waits for that of the attempts (measured with 2.6).
+fn by_phase(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer) {
+    let waits = timer.watches_client && timer.runs == Runs::Ordinarily && scene.attempts().is_empty();
+    if !waits {
+        by_server(judgement, scene, true);
+    }
+}
+
+/// A leg that stands half-closed has a timer of its own, and the leg whose peer has closed none at all.
+fn by_direction(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer) {
+    for source in [Source::Kernel, Source::Wire] {
+        let half = |leg: Option<Scene<'_>>| leg.is_some_and(|leg| leg.half_closed(source).is_some());
+        let (client, server) = scene.legs();
+        let (watched, other) =
+            if timer.watches_client { (half(client), half(server)) } else { (half(server), half(client)) };
+        let told = scene.endings().iter().any(|ending| ending.source == source);
+        if timer.runs == Runs::HalfClosed && !watched && told && !scene.may_be_half_closed() {
+            judgement.exclude(source, "the leg that it watches did not stand half-closed");
+        } else if timer.runs == Runs::Ordinarily && other {
+            judgement.exclude(source, "the peer of the leg that it watches had closed: nothing is waited for there");
         }
     }
-    if let Some(other) = scene.other_leg() {
-        let mine = scene.endings();
-        for theirs in other.endings() {
-            let own = mine.iter().find(|ending| ending.source == theirs.source);
-            let earlier = own.is_some_and(|own| theirs.at < own.at) && !theirs.way.by_process();
-            if earlier {
-                let text =
-                    format!("before that, on the other leg, {} at {}", super::patterns::seen(&theirs), theirs.at);
-                judgement.exclude(theirs.source, text);
-            }
-        }
-    }
-    super::patterns::must_show(judgement, scene);
 }
 
-/// The proxy had already shut the session's other leg: what then comes from outside is an answer.
-fn shut_elsewhere_before(scene: &Scene<'_>, at: Moment) -> bool {
-    let shut = |leg: Scene<'_>| leg.endings().iter().any(|ending| ending.way.by_process() && ending.at < at);
-    scene.other_leg().is_some_and(shut)
-}
-
-/// When the proxy first shut a leg of this session, and whether it was the client's.
-fn first_shut(scene: &Scene<'_>) -> Option<(Moment, bool)> {
-    let (client, server) = scene.legs();
-    let own = |leg: Option<Scene<'_>>| {
-        let end = leg?.end()?;
-        end.way.by_process().then_some(end.at)
-    };
-    match (own(client), own(server)) {
-        (Some(client), Some(server)) => Some((client.min(server), client <= server)),
-        (Some(client), None) => Some((client, true)),
-        (None, Some(server)) => Some((server, false)),
-        (None, None) => None,
-    }
-}
-
-fn by_log(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer) {
-    let Some((at, log)) = scene.proxy_log() else { return };
-    let text = format!("the proxy logged `{}` at {at}", log.termination);
-    if timer.states.contains(&log.termination.as_str()) {
-        judgement.support(Source::Log, text);
+fn by_settings(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer, timeouts: &ProxyTimeouts) {
+    let fin = if timer.watches_client { timeouts.client_fin } else { timeouts.server_fin };
+    if timer.runs == Runs::Ordinarily && timeouts.tunnel.is_some() && stood_at_all(scene) {
+        judgement.exclude_alone(Source::Settings, "`timeout tunnel` is set and replaces it once both legs stand");
+    } else if timer.runs != Runs::HalfClosed && fin.is_some() && half_closed(scene, timer) {
+        judgement.exclude_alone(
+            Source::Settings,
+            format!("on a half-closed leg another timer takes the place of `{}`", timer.name),
+        );
+    } else if let Some(value) = (timer.value)(timeouts) {
+        by_time(judgement, scene, timer, ms(value));
     } else {
-        judgement.exclude(Source::Log, text);
+        judgement.exclude_alone(Source::Settings, format!("`{}` is not set", timer.name));
     }
 }
 
-fn by_exit(judgement: &mut Judgement, scene: &Scene<'_>) {
-    if let Some(exit) = scene.exit() {
-        judgement.exclude(Source::Kernel, format!("the proxy's process ended at {}", exit.at));
-    }
+/// Whether both legs stood, or may have.
+fn stood_at_all(scene: &Scene<'_>) -> bool {
+    [Source::Kernel, Source::Wire].iter().all(|source| stood(scene, *source) != Some(false))
+}
+
+/// When the FIN was passed on to the leg that the timer watches, if that then stood half-closed.
+fn passed_on(scene: &Scene<'_>, timer: &Timer) -> Option<Moment> {
+    let (client, server) = scene.legs();
+    let leg = if timer.watches_client { client } else { server }?;
+    let half = leg.half_closed(Source::Kernel).or_else(|| leg.half_closed(Source::Wire))?;
+    Some(half.since)
+}
+
+fn half_closed(scene: &Scene<'_>, timer: &Timer) -> bool {
+    passed_on(scene, timer).is_some()
 }
 
 /// The timer's own arithmetic: counted from the last payload on the leg that it watches.
-fn by_time(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer, nominal: Span, struck: Option<Moment>) {
+fn by_time(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer, nominal: Span) {
     let (client, server) = scene.legs();
     let Some(leg) = (if timer.watches_client { client } else { server }) else { return };
     if !scene.model.has(Source::Wire) {
         return;
     }
+    let struck = judgement.struck;
     let until = struck.unwrap_or(scene.model.end);
-    let payload = leg.last_payload(until);
-    let what = match (payload.map(|payload| payload.sent), timer.watches_client) {
-        (Some(true), true) => format!("last payload to {}", leg.peer().me().node),
-        (Some(false), _) => format!("last payload from {}", leg.peer().me().node),
-        (Some(true), false) => format!("last payload to {}", leg.peer().me().node),
-        (None, _) => "handshake".into(),
-    };
-    let since = payload.map_or_else(|| leg.established(), |payload| payload.at);
+    let (since, what, unsure) = counted_from(&leg, timer, until);
+    let half_known = scene.may_be_half_closed();
+    let found = reckon(scene, timer.name, nominal, (since, what), until, unsure);
+    if let Some(at) = struck.filter(|at| found.allows(*at) || !half_known) {
+        weigh(judgement, &found, at);
+    }
+    judgement.due = Some(found);
+}
+
+/// A timer of the proxy's that is counted from a moment known by name: what it allows, and whether the end was that.
+pub fn due(
+    judgement: &mut Judgement,
+    scene: &Scene<'_>,
+    name: &str,
+    nominal: Span,
+    since: (Moment, String),
+    struck: Option<Moment>,
+) {
+    let found = reckon(scene, name, nominal, since, struck.unwrap_or(scene.model.end), Span(0));
+    if let Some(at) = struck {
+        weigh(judgement, &found, at);
+    }
+    judgement.due = Some(found);
+}
+
+fn reckon(scene: &Scene<'_>, name: &str, nominal: Span, since: (Moment, String), until: Moment, unsure: Span) -> Due {
+    let (since, what) = since;
     // A frozen proxy's clock stands still too (measured with 2.6).
     let frozen = scene.frozen(since, until);
-    let latest = Span(nominal.0.saturating_add(LATE.0 + scene.model.canary.0 + frozen.0));
+    let latest = Span(nominal.0.saturating_add(LATE.0 + scene.model.canary.0 + frozen.0 + unsure.0));
     let window = (Span(nominal.0 - EARLY.0), latest);
-    let due = Due { since, nominal, window, sum: format!("{} {}", timer.name, s(nominal)), what };
-    if let Some(at) = struck {
-        let elapsed = at.since(since);
-        let text = format!("{} after the {} ({} {})", s(elapsed), due.what, timer.name, s(nominal));
-        if due.allows(at) {
-            judgement.support(Source::Settings, text);
-        } else {
-            judgement.exclude(Source::Settings, text);
+    Due { since, nominal, window, sum: format!("{name} {}", s(nominal)), what }
+}
+
+fn weigh(judgement: &mut Judgement, due: &Due, at: Moment) {
+    let text = format!("{} after the {} ({})", s(at.since(due.since)), due.what, due.sum);
+    if due.allows(at) {
+        judgement.support(Source::Settings, text);
+    } else {
+        judgement.exclude(Source::Settings, text);
+    }
+}
+
+/// The moment from which a timer counts, what that is, and how much later it may have been.
+fn counted_from(leg: &Scene<'_>, timer: &Timer, until: Moment) -> (Moment, String, Span) {
+    let peer = &leg.peer().me().node;
+    let payload = leg.last_payload(until);
+    if let Some(passed_on) = passed_on(leg, timer).filter(|_| timer.runs == Runs::HalfClosed) {
+        if payload.is_none_or(|payload| payload.at < passed_on) {
+            return (passed_on, format!("FIN passed on to {peer}"), Span(0));
         }
     }
-    judgement.due = Some(due);
+    let (accepted, unsure) = leg.accepted();
+    match payload.filter(|payload| payload.at >= accepted) {
+        Some(payload) if payload.sent => (payload.at, format!("last payload to {peer}"), Span(0)),
+        Some(payload) => (payload.at, format!("last payload from {peer}"), unsure),
+        None if accepted > leg.established() => (accepted, "accept".into(), unsure),
+        None => (accepted, "handshake".into(), unsure),
+    }
 }
 
 /// A timer on one leg shuts the read side there and passes that on: the *other* leg gets the first FIN (measured with 2.6).
 fn by_order(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer) {
     let (Some(client), Some(server)) = scene.legs() else { return };
+    if timer.runs == Runs::HalfClosed || !server.connection().stood() {
+        return;
+    }
     for source in [Source::Wire, Source::Kernel] {
         let own = |leg: Scene<'_>| {
             let end = leg.endings().into_iter().find(|ending| ending.source == source)?;

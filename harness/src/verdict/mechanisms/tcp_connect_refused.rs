@@ -4,6 +4,7 @@ use crate::evidence::{Report, Source, TcpState};
 
 use super::super::decide::Judgement;
 use super::super::scene::Scene;
+use super::patterns::seen;
 use super::{Entry, Scope};
 
 /// The entry.
@@ -29,10 +30,12 @@ fn judge(scene: &Scene<'_>) -> Judgement {
         judgement.exclude(Source::Kernel, "the connection was established");
     } else if me.errors.iter().any(|(_, errno)| errno == "ECONNREFUSED") {
         judgement.support(Source::Kernel, "the socket's error is ECONNREFUSED");
+    } else if let Some(end) = opener.kernel_end() {
+        judgement.exclude(Source::Kernel, format!("{} at {}, without ECONNREFUSED", seen(&end), end.at));
     }
-    if me.delivered.iter().any(|seen| seen.flags.syn()) {
+    if me.delivered.iter().any(|s| s.flags.syn()) {
         judgement.exclude(Source::Wire, "the SYN was answered by a SYN");
-    } else if me.delivered.iter().any(|seen| seen.flags.rst()) {
+    } else if me.delivered.iter().any(|s| s.flags.rst()) {
         judgement.support(Source::Wire, "the SYN was answered by a RST");
     } else if scene.model.has(Source::Wire) {
         judgement.exclude(Source::Wire, "no RST was delivered");

@@ -44,11 +44,20 @@ fn judge(scene: &Scene<'_>) -> Judgement {
             judgement.exclude(Source::Wire, format!("{waiting} bytes were unacknowledged: keepalive does not run then"));
         }
     }
+    if !waited_for_an_answer(scene) {
+        judgement.exclude(Source::Wire, "no probe of its own was unanswered");
+    }
     if no_end_on_wire(scene) {
         judgement.exclude(Source::Wire, "it put no RST on the wire: this timer always does");
     }
     by_settings(&mut judgement, scene);
     judgement
+}
+
+/// Whether a probe of this endpoint, or data, was unanswered at its end, or could have been without being seen on the wire.
+pub(super) fn waited_for_an_answer(scene: &Scene<'_>) -> bool {
+    let Some(end) = scene.end().filter(|_| scene.model.has(Source::Wire) && scene.carrier()) else { return true };
+    !scene.unanswered_probes(end.at).is_empty() || scene.unacknowledged(end.at) > 0
 }
 
 /// The keepalive timer, and only it, ends a connection with a RST of this reason.

@@ -8,6 +8,7 @@ use crate::wheel;
 use super::super::decide::{Due, Judgement};
 use super::super::scene::{INSTANT, Scene};
 use super::patterns::{kernel_gave_up, s};
+use super::tcp_keepalive::waited_for_an_answer;
 use super::tcp_retransmission::{observed_rto, phase, retransmissions};
 use super::{Entry, Scope};
 
@@ -28,6 +29,9 @@ pub const ENTRY: Entry = Entry {
 fn judge(scene: &Scene<'_>) -> Judgement {
     let mut judgement = Judgement::default();
     kernel_gave_up(&mut judgement, scene, &["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"]);
+    if !waited_for_an_answer(scene) {
+        judgement.exclude(Source::Wire, "neither a probe of its own nor data was unanswered");
+    }
     let Some(options) = &scene.me().options else { return judgement };
     if options.user_timeout_ms == 0 {
         judgement.exclude_alone(Source::Settings, "TCP_USER_TIMEOUT is 0 (off)");

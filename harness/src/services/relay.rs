@@ -1,0 +1,18 @@
+//! `proxy: relay`: this project's own proxy, with HAProxy's configuration.
+
+use std::sync::Arc;
+
+use super::Kind;
+use super::haproxy::{self, Program};
+use crate::scenario::ServiceWord;
+
+/// The word in a scenario.
+pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
+    key: "proxy",
+    value: Some("relay"),
+    about: "the proxy that comes with this program, with HAProxy's configuration: `config: file.cfg`, or the text itself",
+    decode: |fields| haproxy::decode(fields, &RELAY),
+};
+
+/// It is a part of this very program, so that it is there wherever this is.
+const RELAY: Program = Program { name: "relay", command: &["", "relay", "-db"] };

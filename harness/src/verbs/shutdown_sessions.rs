@@ -1,0 +1,44 @@
+//! `shutdown-sessions`: the operator of a proxy ends the sessions of one of its servers, as with HAProxy's `shutdown sessions
+//! server` (management guide, 9.3).
+
+use std::sync::Arc;
+
+use super::{Playing, Verb};
+use crate::lab::{Lab, doing};
+use crate::scenario::{ServiceName, Word};
+
+/// `- shutdown-sessions: { proxy: lb, server: broker/s1 }`
+pub const SHUTDOWN_SESSIONS: Word<Arc<dyn Verb>> = Word {
+    name: "shutdown-sessions",
+    about: "a proxy's operator ends the sessions of one server: `shutdown-sessions: { proxy: lb, server: backend/name }`",
+    decode: |value| {
+        let mut fields = value.fields()?;
+        let proxy = fields.required::<ServiceName>("proxy");
+        let server = fields.required::<String>("server");
+        fields.finish();
+        Some(Arc::new(ShutdownSessions { proxy: proxy?.to_string(), server: server? }))
+    },
+};
+
+#[derive(Debug)]
+struct ShutdownSessions {
+    proxy: String,
+    /// As the proxy's configuration has it: `backend/name`.
+    server: String,
+}
+
+impl Verb for ShutdownSessions {
+    fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
+        Box::pin(async {
+            let process = lab.process(&self.proxy)?;
+            let service = lab.case.services.iter().find(|service| service.name.as_str() == self.proxy);
+            let kind = service.map(|service| service.kind.clone());
+            lab.injected("shutdown-sessions", &self.proxy);
+            let done = kind.map_or_else(
+                || Err(std::io::Error::other("there is no such service")),
+                |kind| tokio::task::block_in_place(|| kind.shutdown_sessions(&process, &self.server)),
+            );
+            done.map_err(|e| doing(&format!("ending the sessions of `{}` at `{}`", self.server, self.proxy), e))
+        })
+    }
+}

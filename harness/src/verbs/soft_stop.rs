@@ -1,0 +1,32 @@
+//! `soft-stop`: a proxy takes no new sessions, and ends when its last one has ended (HAProxy: SIGUSR1, management guide, 4).
+//!
+//! On the wire: nothing for sessions that stand; connections that the proxy has not accepted yet get RST, and so do new ones.
+
+use std::sync::Arc;
+
+use rustix::process::Signal;
+
+use super::{Playing, Verb};
+use crate::lab::Lab;
+use crate::scenario::{ProcessName, Word};
+
+/// `- soft-stop: lb`
+pub const SOFT_STOP: Word<Arc<dyn Verb>> = Word {
+    name: "soft-stop",
+    about: "a proxy takes no new sessions and ends after its last one (SIGUSR1): `soft-stop: lb`",
+    decode: |value| Some(Arc::new(SoftStop(value.decode::<ProcessName>()?.to_string()))),
+};
+
+#[derive(Debug)]
+struct SoftStop(String);
+
+impl Verb for SoftStop {
+    fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
+        Box::pin(async {
+            let process = lab.process(&self.0)?;
+            lab.injected("soft-stop", &self.0);
+            process.signal(Signal::USR1);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! What makes HAProxy faster or smaller and changes nothing that a client or server sees (manual, section 3.2), and what
+//! stands beside it in the manual and does change something.
+
+use super::super::directive::{ALL, Directive, GLOBAL};
+
+const INSIDE: &str = "it is about how HAProxy works inside";
+const BUFFERS: &str = "the system sizes the sockets' buffers";
+
+pub(super) const DIRECTIVES: &[Directive] = &[
+    Directive::moot("busy-polling", GLOBAL, INSIDE).negatable(),
+    Directive::moot("cpu-map", GLOBAL, INSIDE),
+    Directive::moot("numa-cpu-mapping", GLOBAL, INSIDE).negatable(),
+    Directive::moot("thread-group", GLOBAL, INSIDE),
+    Directive::moot("thread-groups", GLOBAL, INSIDE),
+    Directive::moot("no-memory-trimming", GLOBAL, INSIDE),
+    Directive::moot("noepoll", GLOBAL, INSIDE),
+    Directive::moot("nokqueue", GLOBAL, INSIDE),
+    Directive::moot("noevports", GLOBAL, INSIDE),
+    Directive::moot("nopoll", GLOBAL, INSIDE),
+    Directive::moot("nosplice", GLOBAL, INSIDE),
+    Directive::moot("maxpipes", GLOBAL, INSIDE),
+    Directive::moot("profiling.memory", GLOBAL, INSIDE),
+    Directive::moot("profiling.tasks", GLOBAL, INSIDE),
+    Directive::moot("tune.fail-alloc", GLOBAL, INSIDE),
+    Directive::moot("tune.fd.edge-triggered", GLOBAL, INSIDE),
+    Directive::moot("tune.listener.multi-queue", GLOBAL, INSIDE),
+    Directive::moot("tune.maxaccept", GLOBAL, INSIDE),
+    Directive::moot("tune.maxpollevents", GLOBAL, INSIDE),
+    Directive::moot("tune.pattern.cache-size", GLOBAL, INSIDE),
+    Directive::moot("tune.pipesize", GLOBAL, INSIDE),
+    Directive::moot("tune.pool-high-fd-ratio", GLOBAL, INSIDE),
+    Directive::moot("tune.pool-low-fd-ratio", GLOBAL, INSIDE),
+    Directive::moot("tune.recv_enough", GLOBAL, INSIDE),
+    Directive::moot("tune.runqueue-depth", GLOBAL, INSIDE),
+    Directive::moot("tune.sched.low-latency", GLOBAL, INSIDE),
+    Directive::moot("tune.buffers.limit", GLOBAL, INSIDE),
+    Directive::moot("tune.buffers.reserve", GLOBAL, INSIDE),
+    Directive::moot("tune.vars.check-max-size", GLOBAL, INSIDE),
+    Directive::moot("tune.vars.global-max-size", GLOBAL, INSIDE),
+    Directive::moot("tune.vars.proc-max-size", GLOBAL, INSIDE),
+    Directive::moot("tune.vars.reqres-max-size", GLOBAL, INSIDE),
+    Directive::moot("tune.vars.sess-max-size", GLOBAL, INSIDE),
+    Directive::moot("tune.vars.txn-max-size", GLOBAL, INSIDE),
+    Directive::moot("option splice-auto", ALL, INSIDE).negatable(),
+    Directive::moot("option splice-request", ALL, INSIDE).negatable(),
+    Directive::moot("option splice-response", ALL, INSIDE).negatable(),
+    Directive::unsupported("nogetaddrinfo", GLOBAL, "names are looked up as the system does it"),
+    Directive::unsupported("noreuseport", GLOBAL, "listening sockets are as the proxy makes them"),
+    Directive::unsupported("tune.bufsize", GLOBAL, "the size of the proxy's own buffers is fixed"),
+    Directive::unsupported("tune.maxrewrite", GLOBAL, "the size of the proxy's own buffers is fixed"),
+    Directive::unsupported("tune.idletimer", GLOBAL, "packets are sent as the system does it"),
+    Directive::unsupported("tune.rcvbuf.client", GLOBAL, BUFFERS),
+    Directive::unsupported("tune.rcvbuf.server", GLOBAL, BUFFERS),
+    Directive::unsupported("tune.sndbuf.client", GLOBAL, BUFFERS),
+    Directive::unsupported("tune.sndbuf.server", GLOBAL, BUFFERS),
+];

@@ -1,0 +1,82 @@
+//! What holds of any text.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A word that a configuration might have: mostly keywords and values, in any order.
+fn word() -> impl Strategy<Value = String> {
+    let keywords: Vec<String> =
+        supported().flat_map(|one| one.keyword.split(' ').map(str::to_owned).collect::<Vec<_>>()).collect();
+    let sections = ["global", "defaults", "listen", "frontend", "backend", "resolvers", "from", "no", "default"];
+    let values =
+        ["5s", "0", "-1", "99999999999999", ":80", "10.0.0.1:5672", "::1", "stdout", "local0", "x", "\"${", "'", "é"];
+    prop_oneof![
+        4 => prop::sample::select(keywords),
+        2 => prop::sample::select(sections.map(str::to_owned).to_vec()),
+        2 => prop::sample::select(values.map(str::to_owned).to_vec()),
+    ]
+}
+
+fn lines() -> impl Strategy<Value = String> {
+    let line = prop::collection::vec(word(), 0..6).prop_map(|words| words.join(" "));
+    prop::collection::vec(line, 0..14).prop_map(|lines| lines.join("\n"))
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC*") {
+        let read = read(&text);
+        let _ = check(&read).render(true);
+    }
+
+    #[test]
+    fn no_bytes_of_control_make_it_panic(text in "[\\x00-\\x20\"'\\\\$#é{}a-c]*") {
+        let read = read(&text);
+        let _ = check(&read).render(false);
+    }
+
+    #[test]
+    fn no_words_in_any_order_make_it_panic(text in lines()) {
+        let read = read(&text);
+        let _ = check(&read).render(false);
+    }
+
+    #[test]
+    fn every_note_points_into_the_text_and_all_are_in_order(text in lines()) {
+        let read = read(&text);
+        let mut last = (0, 0);
+        for note in &read.notes {
+            let line = text.lines().nth(note.position.line as usize - 1).unwrap();
+            // One behind the last character is where something is missing.
+            prop_assert!(note.position.column as usize <= line.chars().count() + 1, "{note}");
+            prop_assert!(last <= (note.position.line, note.position.column), "{note}");
+            last = (note.position.line, note.position.column);
+        }
+    }
+
+    #[test]
+    fn a_line_that_starts_with_no_keyword_is_refused_where_it_stands(word in "[a-z]{1,3}[0-9]{6}", rest in "[a-z 0-9]{0,20}") {
+        let (_, notes) = listened(&format!(" {word} {rest}"));
+        prop_assert!(notes[0].starts_with(&format!("haproxy.cfg:8:2: unknown directive `{word}`")), "{:?}", notes);
+    }
+
+    #[test]
+    fn a_time_in_any_unit_is_its_number_times_the_unit(number in 0u64..1000, unit in prop::sample::select(vec![("ms", 1_000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000)])) {
+        let time = parse_duration(&format!("{number}{}", unit.0), Duration::from_millis(1));
+        let expected = Duration::from_micros(number * unit.1);
+        if expected <= Duration::from_millis(i32::MAX as u64) {
+            prop_assert_eq!(time, Ok(expected));
+        } else {
+            prop_assert_eq!(time, Err(DurationError::TooLong));
+        }
+    }
+
+    #[test]
+    fn a_time_is_rounded_up_to_what_the_timer_counts_in(microseconds in 0u64..10_000_000) {
+        let time = parse_duration(&format!("{microseconds}us"), Duration::from_millis(1));
+        prop_assert_eq!(time, Ok(Duration::from_millis(microseconds.div_ceil(1_000))));
+        let time = parse_duration(&format!("{microseconds}us"), Duration::from_secs(1));
+        prop_assert_eq!(time, Ok(Duration::from_secs(microseconds.div_ceil(1_000_000))));
+    }
+}

@@ -1,0 +1,16 @@
+//! `balance first`: the first server that has a place, in the order of the configuration.
+
+use std::net::IpAddr;
+
+use super::Balance;
+use crate::relay::server::Server;
+
+/// The algorithm.
+#[derive(Debug)]
+pub struct First;
+
+impl Balance for First {
+    fn choose(&mut self, candidates: &[(usize, &Server)], _client: IpAddr) -> usize {
+        candidates.iter().map(|(place, _)| *place).min().unwrap_or(0)
+    }
+}

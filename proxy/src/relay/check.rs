@@ -1,0 +1,135 @@
+//! Health checks: a connection to the server that is closed as soon as it stands (manual, 5.2 `check`).
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use super::moment::{Limit, Moment};
+use super::poll::Ready;
+use super::server::Health;
+use super::socket;
+use crate::config::{self, Keepalive};
+
+/// Intervals below this do not spread the first checks of all servers (`SRV_CHK_INTER_THRES`).
+const SPREADS: Duration = Duration::from_secs(1);
+
+/// The checks of one server.
+#[derive(Debug)]
+pub struct Check {
+    /// The backend, by its place.
+    pub backend: usize,
+    /// The server, by its place in it.
+    pub server: usize,
+    settings: config::Check,
+    address: SocketAddr,
+    /// `timeout connect`, which limits a check only where there is a `timeout check` too (manual, 4.2 `timeout check`).
+    connect: Limit,
+    /// The attempt that is under way.
+    attempt: Option<(OwnedFd, Moment)>,
+    /// When it is to go on: the next attempt, or the end of this one.
+    pub due: Moment,
+    /// When its timer's entry wakes it.
+    pub woken: Moment,
+}
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Result {
+    /// Why the server is held for down; `None`: it answered.
+    pub failure: Option<Failure>,
+    /// How long the check took.
+    pub took: Duration,
+}
+
+/// Why a check failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// There was no answer in time.
+    Timeout,
+    /// The connection was refused, or the server could not be reached.
+    Connect(Errno),
+}
+
+impl Check {
+    /// The checks of a server, the first of which comes at `due`.
+    #[must_use]
+    pub fn new(
+        place: (usize, usize),
+        settings: &config::Check,
+        address: SocketAddr,
+        timeouts: &config::Timeouts,
+        due: Moment,
+    ) -> Check {
+        let connect = timeouts.check.and(timeouts.connect).into();
+        Check {
+            backend: place.0,
+            server: place.1,
+            settings: settings.clone(),
+            address,
+            connect,
+            attempt: None,
+            due,
+            woken: Moment::NEVER,
+        }
+    }
+
+    /// Begins an attempt; what it returns is to be waited for, or is the result already.
+    ///
+    /// # Errors
+    /// A check that failed at once.
+    pub fn begin(&mut self, now: Moment) -> std::result::Result<&OwnedFd, Result> {
+        // Nothing of the backend's `option srvtcpka` matters to a connection that is closed at once.
+        match socket::connecting(self.address, &Keepalive::default()) {
+            Ok(socket) => {
+                self.due = now.plus(self.settings.interval).min(now.after(self.connect));
+                Ok(&self.attempt.insert((socket, now)).0)
+            }
+            Err(errno) => Err(Result { failure: Some(Failure::Connect(errno)), took: Duration::ZERO }),
+        }
+    }
+
+    /// Whether an attempt is under way.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.attempt.is_some()
+    }
+
+    /// Takes in what epoll told, or that the time is over; what became of the attempt, once something did.
+    pub fn look(&mut self, ready: Ready, now: Moment) -> Option<Result> {
+        let (socket, began) = self.attempt.as_ref()?;
+        let failure = match socket::error(socket) {
+            Some(errno) => Some(Failure::Connect(errno)),
+            None if ready.writable => None,
+            None if self.due <= now => Some(Failure::Timeout),
+            None => return None,
+        };
+        let took = now.since(*began);
+        socket::reset_on_close(socket);
+        self.attempt = None;
+        Some(Result { failure, took })
+    }
+
+    /// Sets the time of the next attempt, by the server's health now (`srv_getinter`).
+    pub fn rest(&mut self, health: Health, now: Moment) {
+        let settings = &self.settings;
+        let interval = if health.is_changing() {
+            settings.fast_interval.unwrap_or(settings.interval)
+        } else if health.is_up() {
+            settings.interval
+        } else {
+            settings.down_interval.unwrap_or(settings.interval)
+        };
+        self.due = now.plus(interval);
+    }
+}
+
+/// When the first check of each server comes: all of them spread over the shortest of their intervals (`start_checks`).
+#[must_use]
+pub fn first_times(intervals: &[Duration], now: Moment) -> Vec<Moment> {
+    let shortest = intervals.iter().copied().filter(|interval| *interval >= SPREADS).min().unwrap_or_default();
+    let count = u32::try_from(intervals.len()).unwrap_or(u32::MAX).max(1);
+    let spread = |(place, interval): (u32, &Duration)| now.plus((*interval).max(shortest) * place / count);
+    (0..).zip(intervals).map(spread).collect()
+}

@@ -1,0 +1,105 @@
+//! The program's arguments: those of HAProxy that fit (management guide, 3).
+
+use std::collections::HashMap;
+use std::io::{IsTerminal, Write as _};
+use std::process::ExitCode;
+
+use super::start;
+use crate::config::{Configuration, check};
+
+const USAGE: &str = "\
+usage: relay -f FILE [-f FILE …] [-c] [-db | -D] [-q]
+
+  -f FILE  read this configuration; several are read one after the other, as one
+  -c       only check the configuration
+  -db      stay in the foreground, whatever the configuration says
+  -D       go to the background
+  -q       write nothing to the standard outputs but errors
+  -v       say the version
+
+It takes HAProxy's configuration, in TCP mode. What it does not know or do it refuses, with its place.";
+
+/// What the arguments ask for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Asked {
+    files: Vec<String>,
+    check: bool,
+    foreground: bool,
+    background: bool,
+    quiet: bool,
+    version: bool,
+}
+
+/// Runs the proxy with the arguments behind its name, to its end.
+#[must_use]
+pub fn main(arguments: &[String]) -> ExitCode {
+    let asked = match read(arguments) {
+        Ok(asked) => asked,
+        Err(why) => {
+            eprintln!("relay: {why}\n{USAGE}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if asked.version {
+        println!("relay {} (HAProxy's TCP mode, as of 2.6)", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    match run(&asked) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read(arguments: &[String]) -> Result<Asked, String> {
+    let mut asked = Asked::default();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "-f" => asked.files.push(arguments.next().ok_or("`-f` lacks its file")?.clone()),
+            "-c" => asked.check = true,
+            "-db" => asked.foreground = true,
+            "-D" => asked.background = true,
+            "-q" => asked.quiet = true,
+            "-v" | "-vv" => asked.version = true,
+            other => return Err(format!("`{other}` is no argument of this program")),
+        }
+    }
+    if asked.files.is_empty() && !asked.version {
+        return Err("there is no configuration".into());
+    }
+    Ok(asked)
+}
+
+fn run(asked: &Asked) -> Result<(), String> {
+    let mut texts = Vec::new();
+    for file in &asked.files {
+        let text = std::fs::read_to_string(file).map_err(|e| format!("relay: reading {file}: {e}"))?;
+        texts.push((file.as_str(), text));
+    }
+    let files: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let environment: HashMap<String, String> = std::env::vars().collect();
+    let configuration = Configuration::read(&files, &environment);
+    let report = check(&configuration);
+    let notes = report.render(std::io::stderr().is_terminal());
+    if report.refused() {
+        let errors = report.errors().count();
+        return Err(format!("{notes}\n\nrelay: {errors} errors in the configuration; nothing was started"));
+    }
+    if !notes.is_empty() && !asked.quiet {
+        eprintln!("{notes}");
+    }
+    if asked.check {
+        // HAProxy's own words: scripts look for them.
+        println!("Configuration file is valid");
+        return Ok(());
+    }
+    let started = start::start(&configuration).map_err(|e| e.to_string())?;
+    if (configuration.global.daemon || asked.background) && !asked.foreground {
+        nix::unistd::daemon(true, false).map_err(|e| format!("relay: going to the background: {e}"))?;
+    }
+    let _ = std::io::stdout().flush();
+    start::work(started, &configuration.global).map_err(|e| e.to_string())
+}

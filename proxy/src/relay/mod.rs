@@ -1,0 +1,39 @@
+//! The proxy: HAProxy's TCP mode, from the same configuration, with the same log.
+//!
+//! ```text
+//! cli.rs       the program's arguments
+//! start.rs     from a configuration to a loop that works
+//! worker/      the loop: clients, connections to servers, health, the end
+//! session/     one session as a state machine
+//! frontend.rs  where clients come in
+//! backend.rs   servers, and which of them takes a session
+//! balance/     how it chooses
+//! server.rs    one server
+//! check.rs     its health checks
+//! operator.rs  the stats socket
+//! log/         what is logged, and where it goes
+//! sessions.rs  all sessions
+//! poll.rs, timers.rs, moment.rs, socket.rs, block.rs: waiting, clocks, system calls, memory
+//! ```
+//!
+//! What a session does follows HAProxy 2.6; where that differs, `docs/notes/relay-differences.md` says how and why.
+
+mod backend;
+pub mod balance;
+mod block;
+mod check;
+pub mod cli;
+mod frontend;
+mod log;
+mod moment;
+mod operator;
+mod poll;
+mod server;
+mod session;
+mod sessions;
+mod socket;
+mod start;
+mod timers;
+mod worker;
+
+pub use cli::main;

@@ -1,0 +1,105 @@
+//! The clock of the proxy's timers.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+/// A moment of CLOCK_MONOTONIC, to the nanosecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// Later than any other: a timer that does not run.
+    pub const NEVER: Moment = Moment(u64::MAX);
+
+    /// What the clock says now.
+    #[must_use]
+    pub fn now() -> Moment {
+        let time = clock_gettime(ClockId::Monotonic);
+        // The monotonic clock is never negative (clock_gettime(2)).
+        let (seconds, nanoseconds) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec));
+        Moment(seconds.unwrap_or(0) * 1_000_000_000 + nanoseconds.unwrap_or(0))
+    }
+
+    /// The moment at which a timer of this limit fires that is set now.
+    #[must_use]
+    pub fn after(self, limit: Limit) -> Moment {
+        if limit.0 == 0 { Moment::NEVER } else { Moment(self.0 + u64::from(limit.0) * 1_000_000) }
+    }
+
+    /// This much later.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Moment {
+        Moment(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// The time from an earlier moment to this one; nothing if it is later.
+    #[must_use]
+    pub fn since(self, earlier: Moment) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// As timerfd_settime(2) takes it; a timer that does not run is set to zero.
+    #[must_use]
+    pub fn timespec(self) -> Timespec {
+        if !self.is_set() {
+            return Moment::unset();
+        }
+        let part = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        Timespec { tv_sec: part(self.0 / 1_000_000_000), tv_nsec: part(self.0 % 1_000_000_000) }
+    }
+
+    /// No time.
+    #[must_use]
+    pub fn unset() -> Timespec {
+        Timespec { tv_sec: 0, tv_nsec: 0 }
+    }
+
+    /// Whether a timer set for this moment runs at all.
+    #[must_use]
+    pub fn is_set(self) -> bool {
+        self != Moment::NEVER
+    }
+}
+
+/// The limit of an inactivity timer in whole milliseconds; HAProxy's are signed 32-bit counts of them, so it fits. None is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limit(u32);
+
+impl Limit {
+    /// Whether there is one.
+    #[must_use]
+    pub fn is_set(self) -> bool {
+        self.0 != 0
+    }
+
+    /// How long it is, if there is one.
+    #[must_use]
+    pub fn duration(self) -> Option<Duration> {
+        self.is_set().then(|| Duration::from_millis(self.0.into()))
+    }
+}
+
+impl From<Option<Duration>> for Limit {
+    fn from(limit: Option<Duration>) -> Limit {
+        // A limit of less than a millisecond is one of a millisecond: zero would be none.
+        Limit(limit.map_or(0, |limit| u32::try_from(limit.as_millis()).unwrap_or(u32::MAX).max(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_limit_a_timer_never_fires() {
+        assert_eq!(Moment::now().after(Limit::from(None)), Moment::NEVER);
+    }
+
+    #[test]
+    fn a_timer_fires_a_limit_after_it_is_set() {
+        let now = Moment::now();
+        let due = now.after(Limit::from(Some(Duration::from_secs(200))));
+        assert_eq!(due.since(now), Duration::from_secs(200));
+    }
+}

@@ -1,0 +1,294 @@
+//! From a configuration to a loop that works: sockets are bound, names looked up, privileges given up.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{Gid, Group, Uid, User};
+
+use super::backend::{Backend, Parts as BackendParts};
+use super::balance;
+use super::check::{self, Check};
+use super::frontend::{Frontend, Listener, Logs};
+use super::log::Target;
+use super::moment::Moment;
+use super::operator::Operators;
+use super::server::{Health, Server};
+use super::session::Limits;
+use super::socket;
+use super::worker::{Parts, Stop, Worker};
+use crate::config::{
+    BindAddress, Configuration, Global, Identity, LogHostname, LogTarget, Position, Proxy, SectionKind, ServerAddress,
+    Who,
+};
+
+/// Descriptors for other things than sessions: logs, listeners, checks, the operator.
+const RESERVE: u64 = 100;
+/// The most connections that the kernel lets wait, where the configuration does not say (net.core.somaxconn limits it).
+const BACKLOG: u32 = 4096;
+/// `stats timeout` and `stats maxconn` when they are not set (manual, 3.1).
+const OPERATOR_LIMIT: Duration = Duration::from_secs(10);
+const OPERATORS: u32 = 10;
+
+/// Why a proxy could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something that the configuration asks for at this place could not be done.
+    #[error("{position}: {doing}: {cause}")]
+    Asked {
+        /// Where it is asked for.
+        position: Position,
+        /// What was being done.
+        doing: String,
+        /// What went wrong.
+        cause: std::io::Error,
+    },
+    /// Something else could not be done.
+    #[error("relay: {doing}: {cause}")]
+    Machine {
+        /// What was being done.
+        doing: String,
+        /// What went wrong.
+        cause: std::io::Error,
+    },
+}
+
+fn asked(position: &Position, doing: String, cause: impl Into<std::io::Error>) -> Error {
+    Error::Asked { position: position.clone(), doing, cause: cause.into() }
+}
+
+fn machine(doing: &str, cause: impl Into<std::io::Error>) -> Error {
+    Error::Machine { doing: doing.to_owned(), cause: cause.into() }
+}
+
+/// Binds and looks up all that the configuration names, and gives up privileges behind that.
+///
+/// # Errors
+/// When an address cannot be bound, a name cannot be looked up, a user does not exist.
+pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
+    let global = &configuration.global;
+    let descriptors = raise_descriptors(global)?;
+    let fits = u32::try_from(descriptors.saturating_sub(RESERVE) / 2).unwrap_or(u32::MAX).max(1);
+    let maxconn = global.maxconn.map_or(fits, |most| most.min(fits));
+    let mut targets = Targets::default();
+    let (backends, checks, places) = backends(configuration, &mut targets)?;
+    let (mut frontends, mut listeners) = (Vec::new(), Vec::new());
+    for proxy in configuration.proxies.iter().filter(|proxy| proxy.takes_clients() && !proxy.disabled) {
+        // A frontend without a backend, or with one that is disabled, was refused when the configuration was checked.
+        let Some(backend) = proxy.session_backend().and_then(|name| places.get(name)).copied() else { continue };
+        for (address, position) in addresses(proxy) {
+            let backlog = proxy.backlog.or(proxy.maxconn).unwrap_or(BACKLOG);
+            let socket = socket::listening(address, i32::try_from(backlog).unwrap_or(i32::MAX))
+                .map_err(|e| asked(&position, format!("listening on {address}"), e))?;
+            listeners.push(Listener { socket, frontend: frontends.len(), paused: false });
+        }
+        frontends.push(Frontend {
+            name: proxy.name.clone(),
+            backend,
+            limits: Limits { ordinary: proxy.timeouts.client.into(), fin: proxy.timeouts.client_fin.into() },
+            keepalive: proxy.client_keepalive,
+            maxconn: proxy.maxconn.unwrap_or(maxconn),
+            sessions: 0,
+            taken: 0,
+            logs: logs(&proxy.logs, proxy.log_tag.as_ref(), global, &mut targets)?,
+            tcplog: proxy.tcplog,
+            logging: proxy.logging,
+        });
+    }
+    let host = match &global.log_send_hostname {
+        Some(LogHostname::Name(name)) => name.clone(),
+        _ => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+    };
+    let stop = Stop::new(global.hard_stop_after).map_err(|e| machine("taking signals", e))?;
+    let (operators, logs) = (operators(global)?, logs(&global.logs, None, global, &mut targets)?);
+    Ok(Parts { frontends, listeners, backends, checks, operators, logs, maxconn, host, stop })
+}
+
+/// Gives up privileges and works until it is stopped.
+///
+/// # Errors
+/// When there is no such user, or waiting fails.
+pub fn work(parts: Parts, global: &Global) -> Result<(), Error> {
+    if let Some(path) = &global.pidfile {
+        let written = fs::write(path, format!("{}\n", std::process::id()));
+        written.map_err(|e| machine(&format!("writing {}", path.display()), e))?;
+    }
+    let mut worker = Worker::new(parts).map_err(|e| machine("preparing to wait for sockets", e))?;
+    drop_privileges(global)?;
+    worker.run().map_err(|e| machine("waiting for sockets", e))
+}
+
+fn addresses(proxy: &Proxy) -> Vec<(SocketAddr, Position)> {
+    let of = |bind: &crate::config::Bind| match &bind.address {
+        BindAddress::Tcp { address, ports } => {
+            ports.clone().map(|port| (SocketAddr::new(*address, port), bind.position.clone())).collect()
+        }
+        _ => Vec::new(),
+    };
+    proxy.binds.iter().flat_map(of).collect()
+}
+
+/// The backends with their checks, and the place of each by its name.
+type Backends = (Vec<Backend>, Vec<Check>, HashMap<String, usize>);
+
+fn backends(configuration: &Configuration, targets: &mut Targets) -> Result<Backends, Error> {
+    let (mut backends, mut checked, mut places) = (Vec::new(), Vec::new(), HashMap::new());
+    for proxy in configuration.proxies.iter().filter(|proxy| proxy.has_servers() && !proxy.disabled) {
+        let mut servers = Vec::new();
+        for server in &proxy.servers {
+            let address = look_up(&server.address, None, &server.position)?;
+            if let Some(check) = server.check.as_ref().filter(|_| !server.disabled) {
+                let at = check.address.as_ref().map(|at| look_up(at, None, &server.position)).transpose()?;
+                let mut at = at.unwrap_or(address);
+                at.set_port(check.port.unwrap_or(address.port()));
+                checked.push(((backends.len(), servers.len()), check.clone(), at, proxy.timeouts));
+            }
+            servers.push(Server {
+                name: server.name.clone(),
+                address,
+                weight: if server.disabled { 0 } else { server.weight },
+                backup: server.backup,
+                maxconn: server.maxconn,
+                shutdown_sessions_when_down: server.shutdown_sessions_when_down,
+                shutdown_backup_sessions_when_up: server.shutdown_backup_sessions_when_up,
+                health: Health::starting(server.check.as_ref()),
+                served: 0,
+                current: 0,
+                turn: 0,
+            });
+        }
+        places.insert(proxy.name.clone(), backends.len());
+        backends.push(Backend::new(BackendParts {
+            name: proxy.name.clone(),
+            is_listen: proxy.kind == SectionKind::Listen,
+            servers,
+            balance: balance::algorithm(proxy.balance, proxy.hash_type),
+            retries: proxy.retries,
+            redispatch: proxy.redispatch.then_some(proxy.redispatch_interval),
+            timeouts: proxy.timeouts,
+            keepalive: proxy.server_keepalive,
+            logs: logs(&proxy.logs, proxy.log_tag.as_ref(), &configuration.global, targets)?,
+            logs_checks: proxy.logging.health_checks,
+        }));
+    }
+    let intervals: Vec<Duration> = checked.iter().map(|(_, check, ..)| check.interval).collect();
+    let times = check::first_times(&intervals, Moment::now());
+    let checks = checked.iter().zip(times);
+    let checks = checks.map(|((place, check, at, timeouts), due)| Check::new(*place, check, *at, timeouts, due));
+    Ok((backends, checks.collect(), places))
+}
+
+fn look_up(server: &ServerAddress, port: Option<u16>, position: &Position) -> Result<SocketAddr, Error> {
+    let port = server.port.or(port).unwrap_or_default();
+    let doing = || format!("looking up `{}`", server.host);
+    let mut found = (server.host.as_str(), port).to_socket_addrs().map_err(|e| asked(position, doing(), e))?;
+    found.next().ok_or_else(|| asked(position, doing(), std::io::Error::other("it has no address")))
+}
+
+/// Targets that are open already, each by what it is: several proxies share one.
+#[derive(Default)]
+struct Targets(Vec<(LogTarget, Arc<Target>)>);
+
+impl Targets {
+    fn open(&mut self, what: &LogTarget) -> Result<Arc<Target>, Error> {
+        if let Some((_, target)) = self.0.iter().find(|(known, _)| known == what) {
+            return Ok(target.clone());
+        }
+        let target = Target::open(what).map_err(|e| asked(&what.position, "opening this log target".into(), e))?;
+        let target = Arc::new(target);
+        self.0.push((what.clone(), target.clone()));
+        Ok(target)
+    }
+}
+
+fn logs(wanted: &[LogTarget], tag: Option<&String>, global: &Global, targets: &mut Targets) -> Result<Logs, Error> {
+    let opened: Result<Vec<_>, Error> = wanted.iter().map(|what| targets.open(what)).collect();
+    let tag = tag.or(global.log_tag.as_ref());
+    Ok(Logs { targets: opened?, tag: tag.cloned().unwrap_or_else(|| "haproxy".into()) })
+}
+
+fn operators(global: &Global) -> Result<Operators, Error> {
+    let stats = &global.stats;
+    let mut sockets = Vec::new();
+    for socket in &stats.sockets {
+        let BindAddress::Unix(path) = &socket.address else { continue };
+        let failed = |e: std::io::Error| asked(&socket.position, format!("listening on {}", path.display()), e);
+        sockets.push((operator_socket(path, socket.mode).map_err(failed)?, socket.level));
+        let (user, group) =
+            (socket.user.as_ref().map(user).transpose()?, socket.group.as_ref().map(group).transpose()?);
+        std::os::unix::fs::chown(path, user.map(Uid::as_raw), group.map(Gid::as_raw)).map_err(failed)?;
+    }
+    let limit = stats.timeout.unwrap_or(OPERATOR_LIMIT);
+    Ok(Operators::new(sockets, limit, stats.maxconn.unwrap_or(OPERATORS) as usize))
+}
+
+fn operator_socket(path: &Path, mode: Option<u32>) -> std::io::Result<UnixListener> {
+    // Bound under another name and then moved, so that there is never a moment without a socket, nor one with other rights.
+    let fresh = PathBuf::from(format!("{}.{}.new", path.display(), std::process::id()));
+    let _ = fs::remove_file(&fresh);
+    let listener = UnixListener::bind(&fresh)?;
+    listener.set_nonblocking(true)?;
+    if let Some(mode) = mode {
+        fs::set_permissions(&fresh, fs::Permissions::from_mode(mode))?;
+    }
+    fs::rename(&fresh, path)?;
+    Ok(listener)
+}
+
+/// As many descriptors as the process may have; says how many.
+fn raise_descriptors(global: &Global) -> Result<u64, Error> {
+    let doing = "raising the limit on open files";
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|e| machine(doing, e))?;
+    let wanted = global.ulimit_n.map_or(hard, |wanted| u64::from(wanted).min(hard));
+    setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).map_err(|e| machine(doing, e))?;
+    Ok(wanted)
+}
+
+/// `chroot`, `group`, `user`, in this order, and behind everything that needs privileges (manual, 3.1).
+fn drop_privileges(global: &Global) -> Result<(), Error> {
+    let group = global.group.as_ref().map(group).transpose()?;
+    let user = global.user.as_ref().map(user).transpose()?;
+    if let Some(folder) = &global.chroot {
+        let doing = format!("making {} the root folder", folder.display());
+        nix::unistd::chroot(folder).map_err(|e| machine(&doing, e))?;
+        nix::unistd::chdir("/").map_err(|e| machine(&doing, e))?;
+    }
+    if let Some(group) = group {
+        nix::unistd::setgroups(&[group]).map_err(|e| machine("leaving the groups of root", e))?;
+        nix::unistd::setgid(group).map_err(|e| machine("becoming another group", e))?;
+    }
+    if let Some(user) = user {
+        nix::unistd::setuid(user).map_err(|e| machine("becoming another user", e))?;
+    }
+    Ok(())
+}
+
+fn user(who: &Identity) -> Result<Uid, Error> {
+    match &who.who {
+        Who::Number(number) => Ok(Uid::from_raw(*number)),
+        Who::Name(name) => {
+            let found = User::from_name(name).map_err(|e| asked(&who.position, "looking up the user".into(), e))?;
+            found.map(|user| user.uid).ok_or_else(|| nobody(who, name, "user"))
+        }
+    }
+}
+
+fn group(who: &Identity) -> Result<Gid, Error> {
+    match &who.who {
+        Who::Number(number) => Ok(Gid::from_raw(*number)),
+        Who::Name(name) => {
+            let found = Group::from_name(name).map_err(|e| asked(&who.position, "looking up the group".into(), e))?;
+            found.map(|group| group.gid).ok_or_else(|| nobody(who, name, "group"))
+        }
+    }
+}
+
+fn nobody(who: &Identity, name: &str, what: &str) -> Error {
+    asked(&who.position, format!("becoming {what} `{name}`"), std::io::Error::other(format!("there is no such {what}")))
+}

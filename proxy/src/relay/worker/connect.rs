@@ -1,0 +1,173 @@
+//! A session's way to a server: choosing, queueing, connecting, retrying, another server (`src/backend.c`, `src/queue.c`).
+
+use std::time::Duration;
+
+use super::Worker;
+use crate::relay::backend::Found;
+use crate::relay::moment::Limit;
+use crate::relay::poll::{Key, Token};
+use crate::relay::session::{Cause, Side, Stage};
+use crate::relay::socket;
+
+/// How long a refused connection is not tried again at the same server, unless `timeout connect` is shorter
+/// (`back_handle_st_cer`).
+const TURN_AROUND: Duration = Duration::from_secs(1);
+
+impl Worker {
+    /// Takes the server's side of a session one stage further; says whether it did.
+    pub(super) fn connect(&mut self, key: Key) -> bool {
+        let now = self.now;
+        let Some(session) = self.sessions.get(key) else { return false };
+        let stage = session.stage;
+        if matches!(stage, Stage::Established | Stage::Over) {
+            return false;
+        }
+        if session.is_pointless() {
+            self.abandon(key, Cause::ClientLeft);
+            return true;
+        }
+        match stage {
+            Stage::Asking => self.ask(key),
+            Stage::Assigned => self.attempt(key),
+            Stage::Queued(until) if until <= now => self.abandon(key, Cause::QueueTimeout),
+            Stage::Pausing(until) if until <= now => self.resume_connecting(key),
+            Stage::Connecting(until) => match session.leg(Side::Server).attempted() {
+                Some(Ok(())) => self.establish(key),
+                Some(Err(errno)) => self.failed(key, Cause::ConnectFailed(errno), true),
+                None if until <= now => self.failed(key, Cause::ConnectTimeout, false),
+                None => return false,
+            },
+            _ => return false,
+        }
+        true
+    }
+
+    fn ask(&mut self, key: Key) {
+        let now = self.now;
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let story = &mut session.story;
+        let backend = &mut self.parts.backends[story.backend];
+        match backend.find(key, story.client.ip(), story.server) {
+            Found::Server(place) => {
+                story.redispatched |= story.server.is_some_and(|before| before != place);
+                (story.server, story.holds_place) = (Some(place), true);
+                story.assigned = Some(now);
+                session.stage = Stage::Assigned;
+            }
+            Found::Queued(before) => {
+                story.queued_behind = before;
+                session.stage = Stage::Queued(now.after(backend.queue_limit));
+            }
+            Found::Nothing => {
+                let cause = story.failure.unwrap_or(Cause::NoServer);
+                session.give_up(cause);
+            }
+        }
+    }
+
+    fn attempt(&mut self, key: Key) {
+        let now = self.now;
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(place) = session.story.server else { return };
+        let backend = &mut self.parts.backends[session.story.backend];
+        let server = &mut backend.servers[place];
+        let entered = socket::connecting(server.address, &backend.keepalive).and_then(|socket| {
+            let entered = self.poll.connection(&socket, Token::Server(key));
+            let errno = |e: std::io::Error| rustix::io::Errno::from_io_error(&e).unwrap_or(rustix::io::Errno::IO);
+            entered.map(|()| socket).map_err(errno)
+        });
+        match entered {
+            Ok(socket) => {
+                session.attempt(socket, now.after(backend.connect));
+                session.story.counted = true;
+                server.current += 1;
+            }
+            Err(errno) => self.failed(key, Cause::ConnectFailed(errno), false),
+        }
+    }
+
+    fn establish(&mut self, key: Key) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let tunnel = self.parts.backends[session.story.backend].tunnel;
+        session.establish(tunnel, self.now);
+    }
+
+    /// A connection could not be made: it is tried again, here or elsewhere, or given up.
+    fn failed(&mut self, key: Key, cause: Cause, refused: bool) {
+        let now = self.now;
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let story = &mut session.story;
+        story.retries += 1;
+        let first = *story.failure.get_or_insert(cause);
+        let (place, retries, number) = (story.server, story.retries, story.backend);
+        let backend = &mut self.parts.backends[number];
+        if std::mem::take(&mut story.counted)
+            && let Some(place) = place
+        {
+            backend.servers[place].current -= 1;
+        }
+        if retries > backend.retries {
+            story.retries = backend.retries;
+            return self.abandon(key, first);
+        }
+        session.unconnect();
+        let elsewhere = place.is_some_and(|place| backend.redispatches(retries, place));
+        // It would most likely fail in the same way at once.
+        let pause = refused && (!elsewhere || backend.active() <= 1);
+        let shortest = TURN_AROUND.min(backend.connect.duration().unwrap_or(TURN_AROUND));
+        session.stage = match (pause, elsewhere) {
+            (true, _) => Stage::Pausing(now.after(Limit::from(Some(shortest)))),
+            (false, true) => Stage::Asking,
+            (false, false) => Stage::Assigned,
+        };
+        if elsewhere {
+            self.leave_server(key);
+            self.serve_queue(number);
+        }
+    }
+
+    fn resume_connecting(&mut self, key: Key) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        session.stage = if session.story.holds_place { Stage::Assigned } else { Stage::Asking };
+    }
+
+    /// There will be no connection to a server.
+    fn abandon(&mut self, key: Key, cause: Cause) {
+        self.leave_server(key);
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let backend = session.story.backend;
+        if matches!(session.stage, Stage::Queued(_)) {
+            session.story.assigned = Some(self.now);
+        }
+        session.give_up(cause);
+        self.parts.backends[backend].leave_queue(key);
+        self.serve_queue(backend);
+    }
+
+    /// Gives back what a session holds at its server.
+    pub(super) fn leave_server(&mut self, key: Key) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let story = &mut session.story;
+        let (backend, Some(place)) = (&mut self.parts.backends[story.backend], story.server) else { return };
+        if std::mem::take(&mut story.counted) {
+            backend.servers[place].current -= 1;
+        }
+        if std::mem::take(&mut story.holds_place) {
+            backend.give_place_back(place);
+        }
+    }
+
+    /// Gives free places to those who wait for one.
+    pub(super) fn serve_queue(&mut self, backend: usize) {
+        while let Some((key, place)) = self.parts.backends[backend].next_in_queue() {
+            let Some(session) = self.sessions.get_mut(key) else {
+                self.parts.backends[backend].give_place_back(place);
+                continue;
+            };
+            let story = &mut session.story;
+            (story.server, story.holds_place, story.assigned) = (Some(place), true, Some(self.now));
+            session.stage = Stage::Assigned;
+            self.ready.push_back(key);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The loop: waits, and gives everybody what happened to them.
+//!
+//! ```text
+//! mod.rs      the loop
+//! clients.rs  from an accepted client to a session, and its end
+//! connect.rs  a session's way to a server
+//! health.rs   servers that go down and come up
+//! stop.rs     signals, and the end of the process
+//! ```
+//!
+//! One thread does everything, so nothing is locked; what cannot go on now is left until the kernel says that it can.
+
+mod clients;
+mod connect;
+mod health;
+mod stop;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::SystemTime;
+
+pub use stop::Stop;
+
+use super::backend::Backend;
+use super::block::Blocks;
+use super::check::Check;
+use super::frontend::{Frontend, Listener, Logs};
+use super::log::Line;
+use super::moment::Moment;
+use super::operator::{Operators, Order};
+use super::poll::{Key, Poll, Ready, Token};
+use super::session::{Cause, Side};
+use super::sessions::Sessions;
+use super::timers::Timers;
+use crate::config::Severity;
+
+/// Who is woken by a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Owner {
+    Session(Key),
+    Check(u32),
+    Operator(Key),
+    Stop,
+}
+
+/// What the loop works on, as the configuration says.
+#[derive(Debug)]
+pub struct Parts {
+    /// The frontends.
+    pub frontends: Vec<Frontend>,
+    /// Their sockets.
+    pub listeners: Vec<Listener>,
+    /// The backends.
+    pub backends: Vec<Backend>,
+    /// The checks of their servers.
+    pub checks: Vec<Check>,
+    /// The stats sockets.
+    pub operators: Operators,
+    /// Where lines go that are no proxy's.
+    pub logs: Logs,
+    /// The most sessions that the process has at once.
+    pub maxconn: u32,
+    /// The host's name, for log lines.
+    pub host: String,
+    /// How it is stopped.
+    pub stop: Stop,
+}
+
+/// The loop and all that it works on.
+pub struct Worker {
+    poll: Poll,
+    now: Moment,
+    blocks: Blocks,
+    timers: Timers<Owner>,
+    sessions: Sessions,
+    /// Sessions so far.
+    accepted: u64,
+    /// Sessions that can go on at once.
+    ready: VecDeque<Key>,
+    parts: Parts,
+    pid: u32,
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} sessions", self.sessions.len())
+    }
+}
+
+impl Worker {
+    /// A loop that has not begun.
+    ///
+    /// # Errors
+    /// When the kernel has no more room for what it waits for.
+    pub fn new(parts: Parts) -> std::io::Result<Worker> {
+        let mut worker = Worker {
+            poll: Poll::new()?,
+            now: Moment::now(),
+            blocks: Blocks::default(),
+            timers: Timers::default(),
+            sessions: Sessions::default(),
+            accepted: 0,
+            ready: VecDeque::new(),
+            parts,
+            pid: std::process::id(),
+        };
+        for (place, listener) in (0..).zip(&worker.parts.listeners) {
+            worker.poll.source(&listener.socket, Token::Listener(place))?;
+        }
+        for (place, socket) in (0..).zip(worker.parts.operators.sockets()) {
+            worker.poll.source(socket, Token::Stats(place))?;
+        }
+        worker.poll.source(worker.parts.stop.signals(), Token::Signal)?;
+        for (place, check) in (0..).zip(&mut worker.parts.checks) {
+            worker.timers.wake(Owner::Check(place), check.due, &mut check.woken);
+        }
+        Ok(worker)
+    }
+
+    /// Works until it is stopped.
+    ///
+    /// # Errors
+    /// When waiting fails.
+    pub fn run(&mut self) -> std::io::Result<()> {
+        let mut happened = Vec::new();
+        while !self.is_done() {
+            let until = self.ready.is_empty().then(|| self.timers.next());
+            self.poll.wait(until, &mut happened)?;
+            self.now = Moment::now();
+            for (token, ready) in happened.drain(..) {
+                self.happened(token, ready);
+            }
+            for _ in 0..self.ready.len() {
+                if let Some(key) = self.ready.pop_front() {
+                    self.advance(key);
+                }
+            }
+            while let Some((entered, owner)) = self.timers.due(self.now) {
+                self.wake(owner, entered);
+            }
+        }
+        Ok(())
+    }
+
+    fn happened(&mut self, token: Token, ready: Ready) {
+        match token {
+            Token::Listener(place) => self.accept(place as usize),
+            Token::Client(key) => self.told(key, Side::Client, ready),
+            Token::Server(key) => self.told(key, Side::Server, ready),
+            Token::Check(place) => self.look_at_check(place, ready),
+            Token::Stats(place) => self.greet_operator(place as usize),
+            Token::Operator(key) => self.serve_operator(key),
+            Token::Signal => self.signalled(),
+            // What is due now is woken in any case.
+            Token::Clock => {}
+        }
+    }
+
+    fn told(&mut self, key: Key, side: Side, ready: Ready) {
+        // An event may be of a connection that ended in the same batch.
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.leg_mut(side).told(ready);
+            self.advance(key);
+        }
+    }
+
+    /// A timer's entry came up; its owner may have moved its time further away meanwhile.
+    fn wake(&mut self, owner: Owner, entered: Moment) {
+        match owner {
+            Owner::Session(key) => {
+                let Some(session) = self.sessions.get_mut(key) else { return };
+                if session.woken == entered {
+                    session.woken = Moment::NEVER;
+                }
+                if session.due() <= self.now {
+                    self.advance(key);
+                } else {
+                    self.timers.wake(owner, session.due(), &mut session.woken);
+                }
+            }
+            Owner::Check(place) => {
+                let Some(check) = self.parts.checks.get_mut(place as usize) else { return };
+                if check.woken == entered {
+                    check.woken = Moment::NEVER;
+                }
+                self.run_check(place);
+            }
+            Owner::Operator(key) => self.parts.operators.dismiss(key),
+            Owner::Stop => self.hard_stop(),
+        }
+    }
+
+    fn greet_operator(&mut self, place: usize) {
+        while let Some((key, until)) = self.parts.operators.accept(place, self.now) {
+            let entered =
+                self.parts.operators.stream(key).map(|stream| self.poll.connection(stream, Token::Operator(key)));
+            if matches!(entered, Some(Ok(()))) {
+                self.timers.wake(Owner::Operator(key), until, &mut { Moment::NEVER });
+            } else {
+                self.parts.operators.dismiss(key);
+            }
+        }
+    }
+
+    fn serve_operator(&mut self, key: Key) {
+        let view = super::operator::View {
+            sessions: &self.sessions,
+            frontends: &self.parts.frontends,
+            backends: &self.parts.backends,
+            now: self.now,
+        };
+        match self.parts.operators.serve(key, &view) {
+            Some(Order::EndSessions(backend, place)) => {
+                self.end_sessions(backend, Cause::Killed, |server| server == place);
+            }
+            None => {}
+        }
+    }
+
+    /// Writes a line to these targets.
+    fn log(&self, logs: &Logs, severity: Severity, text: &str) {
+        let line =
+            Line { severity, at: SystemTime::now(), tag: &logs.tag, pid: self.pid, host: &self.parts.host, text };
+        for target in &logs.targets {
+            target.send(&line);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! In what relay is not like HAProxy, and why. What is not in this list is the same; what is in it and is the same is a mistake too.
+
+/// A difference that is meant, or cannot be helped.
+#[derive(Clone, Copy, Debug)]
+pub struct Difference {
+    /// The start of the names of the cases that show it, without their `proxy`.
+    pub cases: &'static str,
+    /// What differs.
+    pub what: What,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// What two runs of a case can differ in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Which SYN, FIN and RST are on the wires, and in which order.
+    Signals,
+    /// When they are.
+    Times,
+    /// The termination states that are logged.
+    Log,
+}
+
+/// The differences.
+pub const DIFFERENCES: &[Difference] = &[];
