@@ -9,7 +9,7 @@ use lapin::options::*;
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Consumer, ErrorKind, ExchangeKind};
 
-use crate::{channel, connect};
+use crate::{PATIENCE, channel, connect};
 
 async fn queue(channel: &Channel, name: &str) -> String {
     let options = QueueDeclareOptions::default();
@@ -29,7 +29,8 @@ async fn consume(channel: &Channel, queue: &str) -> Consumer {
 }
 
 async fn next(consumer: &mut Consumer) -> Delivery {
-    std::future::poll_fn(|context| Pin::new(&mut *consumer).poll_next(context)).await.unwrap().unwrap()
+    let next = std::future::poll_fn(|context| Pin::new(&mut *consumer).poll_next(context));
+    tokio::time::timeout(PATIENCE, next).await.expect("a message in time").unwrap().unwrap()
 }
 
 /// Nothing comes, not even after the broker has answered something else.

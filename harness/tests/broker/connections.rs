@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use whyclosed::actors::broker::Settings;
 
-use crate::{USUAL, broker, connect, whys};
+use crate::{PATIENCE, USUAL, broker, connect, whys};
 
 /// A client that says what it is told to.
 struct Bare {
@@ -67,7 +67,8 @@ impl Bare {
                 self.read = rest.to_vec();
                 return frame;
             }
-            assert!(self.stream.read_buf(&mut self.read).await.unwrap() > 0, "the broker has closed");
+            let read = tokio::time::timeout(PATIENCE, self.stream.read_buf(&mut self.read)).await;
+            assert!(read.expect("a frame in time").unwrap() > 0, "the broker has closed");
         }
     }
 
@@ -89,7 +90,7 @@ impl Bare {
     /// Reads to the end; gives what came, and the error that it ended with.
     async fn end(mut self) -> (Vec<u8>, Option<std::io::ErrorKind>) {
         let error = loop {
-            match self.stream.read_buf(&mut self.read).await {
+            match tokio::time::timeout(PATIENCE, self.stream.read_buf(&mut self.read)).await.expect("an end in time") {
                 Ok(0) => break None,
                 Ok(_) => {}
                 Err(error) => break Some(error.kind()),
@@ -199,7 +200,9 @@ async fn lapin_takes_the_heartbeat_that_is_proposed() {
 async fn the_broker_says_by_which_word_each_connection_ended() {
     let (broker, reports) = broker(USUAL).await;
     let ended = async |count: usize| {
+        let start = Instant::now();
         while whys(&reports).len() < count {
+            assert!(start.elapsed() < PATIENCE, "{:?}", whys(&reports));
             tokio::task::yield_now().await;
         }
     };

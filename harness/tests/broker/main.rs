@@ -18,6 +18,9 @@ use whyclosed::evidence::Report;
 /// RabbitMQ's defaults.
 pub const USUAL: Settings = Settings { heartbeat_s: 60, handshake_timeout: Duration::from_secs(10) };
 
+/// What is not there by then never comes.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What a broker has said of its connections.
 pub type Reports = Arc<Mutex<Vec<Report>>>;
 
