@@ -5,8 +5,8 @@ use std::net::SocketAddrV4;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Context, Pair, Point, ProxyLog, ProxyNotice, ProxyRules, ProxyTimeouts, Report, Role, Segment, SocketOptions,
-    Source, Span, TcpState,
+    BrokerLog, Context, Pair, Point, ProtocolFrame, ProtocolSettings, ProtocolUnread, ProxyLog, ProxyNotice,
+    ProxyRules, ProxyTimeouts, Report, Role, Segment, SocketOptions, Source, Span, TcpState,
 };
 
 /// What a fact tells.
@@ -28,6 +28,10 @@ pub enum Fact {
         /// Length in bytes.
         frame: u32,
     },
+    /// A frame of an application's protocol, put together from segments.
+    ProtocolFrame(ProtocolFrame),
+    /// A conversation that could not be read to its end.
+    ProtocolUnread(ProtocolUnread),
 
     /// A socket changed its state (`sock:inet_sock_set_state`).
     State {
@@ -163,6 +167,15 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rules: Option<ProxyRules>,
     },
+    /// What two programs agreed on in their protocol's handshake.
+    ProtocolSettings(ProtocolSettings),
+    /// The settings of a broker that can end a connection.
+    BrokerSettings {
+        /// The broker.
+        service: String,
+        /// How long after the accept the protocol's handshake may take, milliseconds; `None` is for ever.
+        handshake_timeout_ms: Option<u64>,
+    },
 
     /// Both legs of a session, as the proxy itself tells (`show sess all`).
     ProxySession {
@@ -185,6 +198,8 @@ pub enum Fact {
         /// The line.
         line: String,
     },
+    /// What a broker's log says of a connection's end.
+    BrokerLog(BrokerLog),
     /// A line of a program's output or log.
     ServiceLog {
         /// The program.
@@ -259,7 +274,7 @@ impl Fact {
     #[must_use]
     pub fn source(&self) -> Source {
         match self {
-            Fact::Segment(_) | Fact::Frame { .. } => Source::Wire,
+            Fact::Segment(_) | Fact::Frame { .. } | Fact::ProtocolFrame(_) => Source::Wire,
             Fact::State { .. }
             | Fact::SocketError { .. }
             | Fact::ResetSent { .. }
@@ -268,9 +283,14 @@ impl Fact {
             | Fact::ProcessExit { .. }
             | Fact::Standing { .. }
             | Fact::SocketTables => Source::Kernel,
-            Fact::Sysctl { .. } | Fact::SocketOptions(_) | Fact::ProxySettings { .. } => Source::Settings,
+            Fact::Sysctl { .. }
+            | Fact::SocketOptions(_)
+            | Fact::ProxySettings { .. }
+            | Fact::ProtocolSettings(_)
+            | Fact::BrokerSettings { .. } => Source::Settings,
             Fact::ProxySession { .. }
             | Fact::ProxyLog(_)
+            | Fact::BrokerLog(_)
             | Fact::ProxyNotice { .. }
             | Fact::ServiceLog { .. }
             | Fact::Application { .. } => Source::Log,
@@ -280,6 +300,7 @@ impl Fact {
             | Fact::Step { .. }
             | Fact::Injected { .. }
             | Fact::Canary { .. }
+            | Fact::ProtocolUnread(_)
             | Fact::Gap { .. } => Source::Timeline,
         }
     }

@@ -3,9 +3,10 @@
 //! ```text
 //! mod.rs      the list and its sources             (pure)
 //! fact.rs     every kind of fact                   (pure)
-//! tcp.rs, told.rs, time.rs   what facts are made of (pure)
+//! tcp.rs, told.rs, spoken.rs, time.rs   what facts are made of (pure)
 //! store.rs    where every collector puts its facts
 //! wire.rs     segments, from the capture in the fabric
+//! stream.rs, conversation.rs, protocols/   what programs say to each other, from segments (pure)
 //! trace.rs, traceline.rs, routes.rs   the kernel's tracepoints
 //! sockets.rs  socket options and socket tables
 //! pcapng.rs   the capture as a file
@@ -13,11 +14,15 @@
 //!
 //! The list is ordered, numbered and lossless: what a collector could not read is itself a fact ([`Fact::Gap`]).
 
+pub mod conversation;
 mod fact;
 pub mod pcapng;
+pub mod protocols;
 pub mod routes;
 pub mod sockets;
+mod spoken;
 pub mod store;
+pub mod stream;
 mod tcp;
 mod time;
 mod told;
@@ -26,9 +31,13 @@ mod traceline;
 pub mod wire;
 
 pub use fact::Fact;
+pub use spoken::{Heartbeat, Meaning, ProtocolFrame, ProtocolSettings, ProtocolUnread, Reply};
 pub use tcp::{Context, Flags, Pair, Point, Segment, TcpState};
 pub use time::{Moment, Span};
-pub use told::{Keepalive, ProxyLog, ProxyNotice, ProxyRules, ProxyServer, ProxyTimeouts, Report, Role, SocketOptions};
+pub use told::{
+    BrokerLog, Keepalive, ProxyLog, ProxyNotice, ProxyRules, ProxyServer, ProxyTimeouts, Report, Role, SocketOptions,
+    Why,
+};
 
 use std::collections::HashSet;
 use std::net::SocketAddrV4;

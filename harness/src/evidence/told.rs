@@ -153,6 +153,37 @@ pub struct ProxyLog {
     pub line: String,
 }
 
+/// What one line of a broker's log says of a connection's end; a broker may say it in two lines of one process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokerLog {
+    /// The broker.
+    pub service: String,
+    /// Which of its processes says so: lines of one process belong together.
+    pub process: String,
+    /// The client's address, if this line tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<SocketAddrV4>,
+    /// Why the connection ended, if this line tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
+}
+
+/// Why a program that speaks a protocol ended a connection, in its own words made alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// The peer missed its heartbeats.
+    Heartbeat,
+    /// The protocol's handshake was not finished in time.
+    HandshakeTimeout,
+    /// The protocol's connection was closed in order, by whichever side.
+    ProtocolClose,
+    /// The peer ended the TCP connection without closing the protocol's.
+    Peer,
+    /// Something else, and none of these.
+    Other,
+}
+
 /// What a program reports of one of its own connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "report")]
@@ -206,7 +237,7 @@ pub enum Report {
     /// It closed the socket; the report is of the moment at which close(2) had returned.
     Closed {
         /// Why: `order` (the timeline said so), `eof`, `error`; of AMQP also `heartbeat` (missed), `handshake-timeout`,
-        /// `protocol` (the peer said connection.close, or what was said was none of the protocol).
+        /// `protocol` (connection.close was said by either side, or what was said was none of the protocol).
         why: String,
         /// How long before the report it had begun to: whatever the kernel did for this close, it did since then.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,9 +1,11 @@
-//! Segments, from the capture in the fabric: each one where its sender put it on the wire, and again where it was delivered.
+//! Segments, from the capture in the fabric: each one where its sender put it on the wire, and again where it was delivered; and
+//! at the capture's end, what programs said to each other with them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use netns::{Capture, Frame, Network};
 
+use super::conversation::{self, Passed};
 use super::store::Ledger;
 use super::{Fact, Flags, Point, Segment, Source};
 use crate::Case;
@@ -13,6 +15,7 @@ const CLOCK_STEP_LIMIT_NS: i64 = 1_000_000;
 
 /// A running capture that fills a ledger.
 pub struct Wiretap {
+    case: Arc<Case>,
     capture: Capture,
     frames: Arc<Mutex<Vec<Frame>>>,
     ledger: Ledger,
@@ -32,7 +35,7 @@ impl Wiretap {
                 frames.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
             }
         })?;
-        Ok(Wiretap { capture, frames, ledger: ledger.clone() })
+        Ok(Wiretap { case: case.clone(), capture, frames, ledger: ledger.clone() })
     }
 
     /// Ends the capture and gives all its frames; what is missing becomes a fact.
@@ -48,17 +51,36 @@ impl Wiretap {
         if end.clock_step_ns.abs() > CLOCK_STEP_LIMIT_NS {
             gap(format!("the wall clock was set by {} ns during the capture", end.clock_step_ns));
         }
-        Ok(std::mem::take(&mut *self.frames.lock().unwrap_or_else(PoisonError::into_inner)))
+        let frames = std::mem::take(&mut *self.frames.lock().unwrap_or_else(PoisonError::into_inner));
+        for (at, fact) in conversation::read(frames.iter().filter_map(|frame| passed(&self.case, frame))) {
+            self.ledger.put(at, fact);
+        }
+        Ok(frames)
     }
+}
+
+fn point(frame: &Frame) -> Point {
+    match frame.point {
+        netns::Point::Sent => Point::Sent,
+        netns::Point::Delivered => Point::Delivered,
+    }
+}
+
+/// A frame as a segment of a conversation.
+fn passed<'a>(case: &'a Case, frame: &'a Frame) -> Option<Passed<'a>> {
+    Some(Passed {
+        at_ns: frame.at_monotonic_ns,
+        wire: case.wires[frame.wire].name.as_str(),
+        node: case.nodes[frame.node].name.as_str(),
+        point: point(frame),
+        segment: netns::Segment::parse(&frame.bytes)?,
+    })
 }
 
 fn fact(case: &Case, frame: &Frame) -> Fact {
     let wire = case.wires[frame.wire].name.to_string();
     let node = case.nodes[frame.node].name.to_string();
-    let point = match frame.point {
-        netns::Point::Sent => Point::Sent,
-        netns::Point::Delivered => Point::Delivered,
-    };
+    let point = point(frame);
     let length = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     match netns::Segment::parse(&frame.bytes) {
         Some(segment) => Fact::Segment(Segment {

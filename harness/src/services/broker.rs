@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Kind;
+use super::{Kind, Surroundings, rabbit_log};
 use crate::actors::broker::Settings;
 use crate::actors::manners::sockets;
 use crate::actors::{Manners, Part};
-use crate::evidence::Role;
+use crate::evidence::{Fact, Role};
 use crate::lab::enter::{Place, environment};
+use crate::lab::process::ReadLine;
 use crate::scenario::{Fields, Heartbeat, Port, ServiceWord};
 
 /// The word in a scenario.
@@ -68,5 +69,14 @@ impl Kind for Broker {
             directory: "/".into(),
             ..Place::default()
         })
+    }
+
+    fn settings(&self, service: &Surroundings<'_>) -> Vec<Fact> {
+        let handshake_timeout_ms = u64::try_from(self.settings.handshake_timeout.as_millis()).ok();
+        vec![Fact::BrokerSettings { service: service.name.into(), handshake_timeout_ms }]
+    }
+
+    fn reads(&self) -> ReadLine {
+        rabbit_log::read
     }
 }

@@ -4,6 +4,7 @@ pub mod broker;
 pub mod command;
 pub mod echo;
 pub mod haproxy;
+pub mod rabbit_log;
 pub mod relay;
 
 use std::collections::BTreeMap;

@@ -117,6 +117,9 @@ impl<'a> Connection<'a> {
         self.rule(verdict, decision, ruling);
         let Ruling::One(mechanism) = ruling else { return };
         let Some(judgement) = decision.judgement(mechanism) else { return };
+        if let Some(by) = &judgement.by {
+            verdict.closed_by = Some(by.clone());
+        }
         let struck = judgement.struck.unwrap_or(end.at);
         if end.at.since(struck) > scene::INSTANT {
             verdict.struck_s = Some(seconds(struck));

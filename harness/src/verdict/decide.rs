@@ -55,6 +55,8 @@ pub struct Judgement {
     pub due: Option<Due>,
     /// When it struck, if that is not when this endpoint was closed.
     pub struck: Option<Moment>,
+    /// The node at which it acted, if that is not this endpoint's.
+    pub by: Option<String>,
 }
 
 impl Judgement {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddrV4;
 
-use super::model::{Connection, Endpoint, Model, Seen, StateChange};
+use super::model::{Connection, Endpoint, Model, Seen, Spoken, StateChange};
 use crate::evidence::{Event, Fact, Moment, Pair, Point, Role, TcpState};
 
 /// Finds the connection that a fact is about.
@@ -28,7 +28,7 @@ impl Links {
                     });
                 }
                 let Some(index) = self.connection(model, pair, at, Some(opens)) else { return };
-                let own = if segment.point == Point::Sent { pair } else { pair.flipped() };
+                let own = own(segment.from, segment.to, segment.point == Point::Sent);
                 let seen =
                     Seen { at, flags: segment.flags, seq: segment.seq, ack: segment.ack, payload: segment.payload };
                 let endpoint = endpoint(&mut model.connections[index], own);
@@ -37,11 +37,26 @@ impl Links {
                     Point::Delivered => endpoint.delivered.push(seen),
                 }
             }
+            Fact::ProtocolFrame(frame) => {
+                let sent = frame.point == Point::Sent;
+                let reply = frame.reply.as_ref().map(|reply| format!("{} {}", reply.code, reply.text));
+                let spoken = Spoken { at, sent, name: frame.name.clone(), means: frame.means, reply };
+                self.on(model, own(frame.from, frame.to, sent), |endpoint| endpoint.frames.push(spoken));
+            }
+            Fact::ProtocolUnread(unread) => {
+                let own = own(unread.from, unread.to, unread.point == Point::Sent);
+                self.on(model, own, |endpoint| endpoint.unread = true);
+            }
+            Fact::ProtocolSettings(settings) => {
+                if let Some(index) = self.connection(model, settings.pair, at, None) {
+                    endpoint(&mut model.connections[index], settings.pair).agreed = Some((at, settings.clone()));
+                }
+            }
             Fact::State { pair, old, new, context, .. } => {
                 let opens =
                     (*new == TcpState::SynSent).then_some(true).or((*old == TcpState::SynRecv).then_some(false));
                 let Some(index) = self.connection(model, *pair, at, opens) else { return };
-                let change = StateChange { at, old: *old, new: *new, context: context.clone() };
+                let change = StateChange { n: event.n, at, old: *old, new: *new, context: context.clone() };
                 endpoint(&mut model.connections[index], *pair).states.push(change);
             }
             Fact::SocketError { pair, errno, .. } => {
@@ -112,6 +127,12 @@ impl Links {
         self.by_pair.insert(key(pair), model.connections.len() - 1);
         Some(model.connections.len() - 1)
     }
+}
+
+/// The addresses as the node sees them at whose end of a wire something passed.
+fn own(from: SocketAddrV4, to: SocketAddrV4, sent: bool) -> Pair {
+    let pair = Pair { local: from, remote: to };
+    if sent { pair } else { pair.flipped() }
 }
 
 fn key(pair: Pair) -> (SocketAddrV4, SocketAddrV4) {

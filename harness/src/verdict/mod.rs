@@ -5,6 +5,7 @@
 //! join.rs         the two legs of a proxy's session
 //! attempts.rs     its attempts to connect that failed
 //! scene.rs        one endpoint as a rule sees it
+//! protocol.rs     what programs said to each other, and why they ended it
 //! ending.rs       how an endpoint ended, by each source
 //! half_closed.rs  a leg that outlives a FIN
 //! mechanisms/     the catalogue: one rule a file
@@ -22,6 +23,7 @@ mod join;
 mod links;
 pub mod mechanisms;
 mod model;
+mod protocol;
 mod scene;
 mod verdicts;
 

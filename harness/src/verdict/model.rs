@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 
 use super::links::Links;
 use crate::evidence::{
-    Context, Event, Fact, Flags, Keepalive, Moment, Pair, ProxyLog, ProxyNotice, ProxyRules, ProxyTimeouts, Report,
-    Role, SocketOptions, Source, Span, TcpState,
+    BrokerLog, Context, Event, Fact, Flags, Keepalive, Meaning, Moment, Pair, ProtocolSettings, ProxyLog, ProxyNotice,
+    ProxyRules, ProxyTimeouts, Report, Role, SocketOptions, Source, Span, TcpState,
 };
 
 /// Evidence of one case, arranged for judging.
@@ -32,6 +32,10 @@ pub struct Model {
     pub proxy_settings: Vec<ProxyListener>,
     /// What proxies logged of themselves and of their servers: when, which proxy, what.
     pub proxy_notices: Vec<(Moment, String, ProxyNotice)>,
+    /// What brokers logged of the ends of connections.
+    pub broker_logs: Vec<(Moment, BrokerLog)>,
+    /// How long each broker lets a handshake take, milliseconds; `None` is for ever.
+    pub broker_settings: HashMap<String, Option<u64>>,
     /// Processes that ended.
     pub exits: Vec<Exit>,
     /// What was injected: time, verb, target.
@@ -57,6 +61,8 @@ pub struct Program {
     pub node: String,
     /// Client, server or proxy.
     pub role: Role,
+    /// Its kind, as scenarios have it.
+    pub kind: String,
     /// The port it is known by.
     pub port: Option<u16>,
 }
@@ -77,6 +83,8 @@ pub struct ProxyListener {
 /// A process that ended.
 #[derive(Clone, Debug)]
 pub struct Exit {
+    /// Its fact's place in the list: the trace's microseconds do not tell what came first.
+    pub n: u64,
     /// When.
     pub at: Moment,
     /// Its node.
@@ -131,13 +139,36 @@ pub struct Endpoint {
     pub sent: Vec<Seen>,
     /// Segments that were delivered to it.
     pub delivered: Vec<Seen>,
+    /// Frames of a protocol that passed at this end.
+    pub frames: Vec<Spoken>,
+    /// What was agreed on in the protocol, and when.
+    pub agreed: Option<(Moment, ProtocolSettings)>,
+    /// A direction of the protocol could not be read to its end.
+    pub unread: bool,
     /// When its host was powered off.
     pub host_down: Option<Moment>,
+}
+
+/// A frame of a protocol at one endpoint.
+#[derive(Clone, Debug)]
+pub struct Spoken {
+    /// When its last byte passed.
+    pub at: Moment,
+    /// Sent by the endpoint, or delivered to it.
+    pub sent: bool,
+    /// Its name.
+    pub name: String,
+    /// What it means.
+    pub means: Option<Meaning>,
+    /// The reason that it gives, with its code.
+    pub reply: Option<String>,
 }
 
 /// A change of a socket's state.
 #[derive(Clone, Debug)]
 pub struct StateChange {
+    /// Its fact's place in the list.
+    pub n: u64,
     /// When.
     pub at: Moment,
     /// From.
@@ -207,8 +238,16 @@ impl Model {
             Fact::Node { node, address } => {
                 self.nodes.insert(*address, node.clone());
             }
-            Fact::Program { name, node, role, port, .. } => {
-                self.programs.push(Program { name: name.clone(), node: node.clone(), role: *role, port: *port });
+            Fact::Program { name, node, role, kind, port } => self.programs.push(Program {
+                name: name.clone(),
+                node: node.clone(),
+                role: *role,
+                kind: kind.clone(),
+                port: *port,
+            }),
+            Fact::BrokerLog(log) => self.broker_logs.push((at, log.clone())),
+            Fact::BrokerSettings { service, handshake_timeout_ms } => {
+                self.broker_settings.insert(service.clone(), *handshake_timeout_ms);
             }
             Fact::ProxySettings { service, ports, timeouts, rules, .. } => self.proxy_settings.push(ProxyListener {
                 service: service.clone(),
@@ -221,7 +260,7 @@ impl Model {
                 self.sysctls.insert((node.clone(), name.clone()), value.clone());
             }
             Fact::ProcessExit { node, process, pid, .. } => {
-                self.exits.push(Exit { at, node: node.clone(), process: process.clone(), pid: *pid });
+                self.exits.push(Exit { n: event.n, at, node: node.clone(), process: process.clone(), pid: *pid });
             }
             Fact::ProxyLog(log) => self.proxy_logs.push((at, log.clone())),
             Fact::ProxySession { client, server, .. } => self.proxy_sessions.push((at, *client, *server)),
@@ -320,6 +359,9 @@ impl Endpoint {
             standing: None,
             sent: Vec::new(),
             delivered: Vec::new(),
+            frames: Vec::new(),
+            agreed: None,
+            unread: false,
             host_down: None,
         }
     }

@@ -156,7 +156,7 @@ impl<'a> Scene<'a> {
         let end = self.kernel_end()?;
         let change = self.me().states.iter().find(|change| change.at == end.at)?;
         let Context::Process { pid, .. } = &change.context else { return None };
-        self.model.exits.iter().find(|exit| exit.node == self.me().node && exit.pid == *pid && exit.at <= end.at)
+        self.model.exits.iter().find(|exit| exit.node == self.me().node && exit.pid == *pid && exit.n < change.n)
     }
 
     /// The segments that the kernel takes for a sign of life: not the peer's keepalive probes, nor its SYN, ACK sent again, which
@@ -190,6 +190,12 @@ impl<'a> Scene<'a> {
             (Some(sent), Some(got)) => Some(if got.at > sent.at { got } else { sent }),
             (sent, got) => sent.or(got),
         }
+    }
+
+    /// When new payload was delivered to this endpoint before `at`.
+    #[must_use]
+    pub fn payload_delivered(&self, at: Moment) -> Vec<Moment> {
+        all_new(&self.me().delivered, at)
     }
 
     /// Bytes that this endpoint had sent and its peer had not acknowledged at `at`.
@@ -284,20 +290,27 @@ impl<'a> Scene<'a> {
     /// How long this endpoint's program was frozen between two moments.
     #[must_use]
     pub fn frozen(&self, from: Moment, to: Moment) -> Span {
-        let mut frozen = Span::default();
+        let within = |(start, end): (Moment, Moment)| end.min(to).since(start.max(from)).0.max(0);
+        Span(self.freezes().into_iter().map(within).sum())
+    }
+
+    /// When this endpoint's program was frozen, and when thawed again.
+    #[must_use]
+    pub fn freezes(&self) -> Vec<(Moment, Moment)> {
+        let mut freezes = Vec::new();
         let mut since = None;
         let mine = |target: &str| self.me().program.as_deref() == Some(target);
         for (at, verb, _) in self.model.injected.iter().filter(|(_, _, target)| mine(target)) {
             match (verb.as_str(), since) {
                 ("freeze", None) => since = Some(*at),
                 ("thaw", Some(start)) => {
-                    frozen.0 += (*at).min(to).since(start.max(from)).0.max(0);
+                    freezes.push((start, *at));
                     since = None;
                 }
                 _ => {}
             }
         }
-        frozen
+        freezes
     }
 
     /// What was injected at this endpoint's program or node, last before `at`.
@@ -327,15 +340,20 @@ pub fn close(a: Moment, b: Moment) -> bool {
 
 /// When the last segment passed that carried payload for the first time.
 fn last_new(segments: &[Seen], at: Moment) -> Option<Moment> {
+    all_new(segments, at).last().copied()
+}
+
+/// When segments passed, before `at`, that carried payload for the first time.
+fn all_new(segments: &[Seen], at: Moment) -> Vec<Moment> {
     let mut furthest: Option<u32> = None;
-    let mut last = None;
+    let mut new = Vec::new();
     for seen in segments.iter().filter(|seen| seen.at < at) {
         if furthest.is_none_or(|far| before(far, seen.end())) {
             furthest = Some(seen.end());
             if seen.payload > 0 {
-                last = Some(seen.at);
+                new.push(seen.at);
             }
         }
     }
-    last
+    new
 }

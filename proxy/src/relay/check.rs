@@ -10,7 +10,7 @@ use super::moment::{Limit, Moment};
 use super::poll::Ready;
 use super::server::Health;
 use super::socket;
-use crate::config::{self, Keepalive};
+use crate::config;
 
 /// Intervals below this do not spread the first checks of all servers (`SRV_CHK_INTER_THRES`).
 const SPREADS: Duration = Duration::from_secs(1);
@@ -80,8 +80,7 @@ impl Check {
     /// # Errors
     /// A check that failed at once.
     pub fn begin(&mut self, now: Moment) -> std::result::Result<&OwnedFd, Result> {
-        // Nothing of the backend's `option srvtcpka` matters to a connection that is closed at once.
-        match socket::connecting(self.address, &Keepalive::default()) {
+        match socket::probing(self.address) {
             Ok(socket) => {
                 self.due = now.plus(self.settings.interval).min(now.after(self.connect));
                 Ok(&self.attempt.insert((socket, now)).0)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::sockopt::{
     set_ipv6_v6only, set_socket_keepalive, set_socket_linger, set_socket_reuseaddr, set_tcp_keepcnt, set_tcp_keepidle,
-    set_tcp_keepintvl, set_tcp_nodelay, socket_error,
+    set_tcp_keepintvl, set_tcp_nodelay, set_tcp_quickack, socket_error,
 };
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, acceptfrom_with, bind, connect,
@@ -60,6 +60,21 @@ pub fn connecting(address: SocketAddr, keepalive: &Keepalive) -> Result<OwnedFd,
     let socket = tcp(address)?;
     set_tcp_nodelay(&socket, true)?;
     keep_alive(&socket, keepalive)?;
+    begin(socket, address)
+}
+
+/// The same, for a connection that is reset as soon as it stands: the handshake's last ACK is held back, so that the RST comes in its
+/// place and the server's program never sees the connection (as HAProxy's checks do; TCP_QUICKACK in tcp(7)).
+///
+/// # Errors
+/// As [`connecting`].
+pub fn probing(address: SocketAddr) -> Result<OwnedFd, Errno> {
+    let socket = tcp(address)?;
+    set_tcp_quickack(&socket, false)?;
+    begin(socket, address)
+}
+
+fn begin(socket: OwnedFd, address: SocketAddr) -> Result<OwnedFd, Errno> {
     match connect(&socket, &address) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
         Err(error) => Err(error),

@@ -26,7 +26,7 @@ const SUCCESS: u16 = 200;
 pub async fn play(number: u32, way: Way, mut ordered: mpsc::Receiver<What>) {
     let (closing, mut closed) = oneshot::channel();
     let line = Arc::new(Line::new(closing));
-    let mut session = Session { number, line: line.clone(), ordered: false, error: None };
+    let mut session = Session { number, line: line.clone(), ordered: None, error: None };
     let (publisher, orders_to_publish) = mpsc::unbounded_channel();
     let kit = Kit { number, way, line: line.clone(), tokio: Tokio::current() };
     let mut opening = Box::pin(open(kit));
@@ -66,7 +66,7 @@ pub async fn play(number: u32, way: Way, mut ordered: mpsc::Receiver<What>) {
                 What::Publish { messages, bytes } => drop(publisher.send((messages, bytes))),
                 What::Close => session.close(connection.as_ref()),
                 What::Reset => {
-                    session.ordered = true;
+                    session.ordered = Some("order");
                     line.cut(true);
                 }
                 // Bytes that are no frames; the scenario's reader does not let this through.
@@ -97,8 +97,8 @@ async fn open(kit: Kit) -> lapin::Result<Connection> {
 struct Session {
     number: u32,
     line: Arc<Line>,
-    /// The timeline has told it to end.
-    ordered: bool,
+    /// The timeline has told it to end: what that is, in a word.
+    ordered: Option<&'static str>,
     /// In a word, what lapin says the end is.
     error: Option<&'static str>,
 }
@@ -128,18 +128,21 @@ impl Session {
 
     /// connection.close; a connection that is not open yet has nothing to close in AMQP's terms, and gives up its socket.
     fn close(&mut self, connection: Option<&Arc<Connection>>) {
-        self.ordered = true;
         match connection.cloned() {
             Some(connection) => {
+                self.ordered = Some("protocol");
                 // lapin closes the socket when the answer is there; whether it ever comes is not for us to wait for.
                 tokio::spawn(async move { connection.close(SUCCESS, ShortString::from("OK")).await });
             }
-            None => self.line.cut(false),
+            None => {
+                self.ordered = Some("order");
+                self.line.cut(false);
+            }
         }
     }
 
     fn closed(&self, Closing { began_ns, closed_ns }: Closing) {
-        let why = if self.ordered { "order" } else { self.error.or(self.line.saw()).unwrap_or("error") };
+        let why = self.error.or(self.ordered).or(self.line.saw()).unwrap_or("error");
         let report = Report::Closed { why: why.into(), took: Some(Span(closed_ns - began_ns)) };
         say_of(closed_ns, self.number, self.line.pair(), report);
     }

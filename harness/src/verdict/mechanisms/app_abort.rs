@@ -32,6 +32,7 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     let mut judgement = Judgement::default();
     ends_by(&mut judgement, scene, &[Way::SentRst]);
     super::app_close::alive(&mut judgement, scene);
+    super::app_close::unasked(&mut judgement, scene);
     if let Some((_, Some(reason))) = scene.reset_made() {
         let text = format!("the kernel's reason for the RST is {reason}");
         if REASONS.contains(&reason) {

@@ -1,6 +1,6 @@
 //! An application's own orderly close.
 
-use crate::evidence::Source;
+use crate::evidence::{Meaning, Source, Why};
 
 use super::super::decide::Judgement;
 use super::super::scene::{Scene, Way};
@@ -28,6 +28,7 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     let mut judgement = Judgement::default();
     ends_by(&mut judgement, scene, &[Way::SentFin, Way::Abandoned]);
     alive(&mut judgement, scene);
+    unasked(&mut judgement, scene);
     must_show_own(&mut judgement, scene);
     judgement
 }
@@ -44,5 +45,24 @@ pub(super) fn alive(judgement: &mut Judgement, scene: &Scene<'_>) {
         judgement.support(Source::Log, "the program says that it closed the connection");
     } else if scene.reports() {
         judgement.exclude(Source::Log, "the program does not say that it closed the connection");
+    }
+}
+
+/// It closed by its own decision: neither had the protocol's connection been closed, nor did a timer of the protocol make it.
+pub(super) fn unasked(judgement: &mut Judgement, scene: &Scene<'_>) {
+    if let Some(close) = scene.said(Meaning::Closes, scene.until()) {
+        judgement.exclude(Source::Wire, format!("{} had passed at {}", close.name, close.at));
+    }
+    let Some((_, why, text)) = scene.word() else { return };
+    let due = match why {
+        Why::Heartbeat => super::heartbeat::due(scene),
+        Why::HandshakeTimeout => super::handshake_timeout::due(scene),
+        Why::ProtocolClose => None,
+        Why::Peer | Why::Other => return,
+    };
+    judgement.exclude(Source::Log, text);
+    // Alone a time proves no intent; it bears out a program's word that it was a timer.
+    if let Some(due) = due.filter(|due| scene.end().is_some_and(|end| due.allows(end.at))) {
+        judgement.exclude(Source::Settings, format!("at that moment {} after the {} were over", due.sum, due.what));
     }
 }

@@ -68,6 +68,9 @@ macro_rules! catalogue {
 catalogue! {
     app_close => AppClose,
     app_abort => AppAbort,
+    protocol_close => ProtocolClose,
+    heartbeat => Heartbeat,
+    handshake_timeout => HandshakeTimeout,
     process_exit => ProcessExit,
     proxy_timeout_client => ProxyTimeoutClient,
     proxy_timeout_server => ProxyTimeoutServer,

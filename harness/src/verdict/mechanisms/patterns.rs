@@ -114,11 +114,11 @@ pub fn never_answered(scene: &Scene<'_>) -> bool {
     scene.side == 1 && syn(&scene.peer()) && !syn(scene)
 }
 
-/// Excludes an end of this endpoint's own making that the wire and the kernel would both show, and do not: an attempt that is
-/// given up before it is answered shows in the kernel only.
+/// Excludes an end of this endpoint's own making that the wire and the kernel would both show, and do not: in the kernel only shows
+/// an attempt that is given up before it is answered, and a FIN that waits behind data that nobody acknowledges.
 pub fn must_show_own(judgement: &mut Judgement, scene: &Scene<'_>) {
     stands(judgement, scene);
-    if !unanswered(scene) {
+    if !unanswered(scene) && scene.unacknowledged(scene.until()) == 0 {
         shows_on_wire(judgement, scene);
     }
     shows_in_trace(judgement, scene);

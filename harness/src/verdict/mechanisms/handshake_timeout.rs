@@ -1,0 +1,103 @@
+//! A broker that waits no longer for the end of the protocol's handshake.
+
+use crate::evidence::{Meaning, Source, Span, Why};
+
+use super::super::decide::{Due, Judgement};
+use super::super::protocol::Spoke;
+use super::super::scene::{Scene, Way};
+use super::patterns::{ends_by, ms, must_show, s};
+use super::{Entry, Scope};
+
+/// The entry.
+pub const ENTRY: Entry = Entry {
+    name: "handshake-timeout",
+    scope: Scope::Cause,
+    who: "broker",
+    fires: "the protocol's handshake is not finished in time: the client says nothing, or not enough",
+    counted_from: "the accept; nothing that the client says restarts it",
+    settings: "RabbitMQ's `handshake_timeout`, 10 s by default",
+    wire: "no `connection.open-ok`; FIN, or RST when something is unread",
+    application: "the client reads EOF; RabbitMQ logs `{handshake_timeout,…}`",
+    source: "rabbit_reader.erl start_connection/5 and handle_other(handshake_timeout, …): it counts until the connection runs, which it does from `connection.open` on",
+    judge,
+};
+
+/// How much earlier than nominal a timer of whole milliseconds can be seen to fire.
+const EARLY: Span = Span::millis(1);
+/// How long after the handshake of TCP a broker accepts, and how late its timer is, on an idle machine.
+const LATE: Span = Span::millis(100);
+
+fn judge(scene: &Scene<'_>) -> Judgement {
+    if scene.at_proxy() {
+        return Judgement::inapplicable("a proxy waits for no handshake of a protocol");
+    }
+    if scene.side == 0 {
+        return Judgement::inapplicable("only the accepting side waits for a handshake");
+    }
+    let mut judgement = Judgement::default();
+    let program = scene.me().program.as_ref();
+    let setting = program.and_then(|program| scene.model.broker_settings.get(program));
+    let spoke = scene.spoke();
+    if let (None, Spoke::No(source)) = (setting, spoke) {
+        judgement.exclude_alone(source, "no handshake of a protocol is waited for here");
+        return judgement;
+    }
+    ends_by(&mut judgement, scene, &[Way::SentFin, Way::SentRst]);
+    super::app_close::alive(&mut judgement, scene);
+    if let Some(setting) = setting {
+        by_time(&mut judgement, scene, *setting);
+    }
+    by_frames(&mut judgement, scene);
+    if let Some((_, why, text)) = scene.word() {
+        match why {
+            Why::HandshakeTimeout => judgement.support(Source::Log, text),
+            _ => judgement.exclude(Source::Log, text),
+        }
+    }
+    must_show(&mut judgement, scene);
+    judgement
+}
+
+fn by_frames(judgement: &mut Judgement, scene: &Scene<'_>) {
+    if let Some(opened) = scene.said(Meaning::Opened, scene.until()) {
+        judgement.exclude(Source::Wire, format!("the handshake was over at {} ({})", opened.at, opened.name));
+    } else if scene.frames_are_whole() {
+        let last = scene.me().frames.last().map_or("nothing was said", |frame| frame.name.as_str());
+        judgement.support(Source::Wire, format!("the handshake was not finished; last: {last}"));
+    }
+}
+
+fn by_time(judgement: &mut Judgement, scene: &Scene<'_>, setting: Option<u64>) {
+    if setting.is_none() {
+        judgement.exclude_alone(Source::Settings, "the broker waits for a handshake for ever");
+    }
+    let Some(due) = due(scene) else { return };
+    if let Some(end) = scene.end().filter(|end| end.way.own()) {
+        let text = format!("{} after the accept ({})", s(end.at.since(due.since)), due.sum);
+        if due.allows(end.at) {
+            judgement.support(Source::Settings, text);
+        } else {
+            judgement.exclude(Source::Settings, text);
+        }
+    }
+    if scene.said(Meaning::Opened, scene.until()).is_none() {
+        judgement.due = Some(due);
+    }
+}
+
+/// When this endpoint's broker waits no longer for the handshake to be over.
+pub(super) fn due(scene: &Scene<'_>) -> Option<Due> {
+    let program = scene.me().program.as_ref()?;
+    let nominal = ms((*scene.model.broker_settings.get(program)?)?);
+    let since = scene.established();
+    // A frozen broker looks at its timers when it is thawed.
+    let frozen = scene.frozen(since, scene.until());
+    let latest = Span(nominal.0.saturating_add(LATE.0 + scene.model.canary.0 + frozen.0));
+    Some(Due {
+        what: "accept".into(),
+        since,
+        nominal,
+        window: (Span(nominal.0 - EARLY.0), latest),
+        sum: format!("handshake timeout {}", s(nominal)),
+    })
+}

@@ -1,0 +1,110 @@
+//! What an endpoint's program and its peer said in a protocol of their own, and what the program says of its reasons.
+
+use super::model::Spoken;
+use super::scene::Scene;
+use crate::evidence::{Heartbeat, Meaning, Moment, Report, Role, Source, Why};
+
+/// Kinds of programs that speak no protocol: plain TCP.
+const PLAIN: [&str; 2] = ["tcp", "echo"];
+
+/// Whether a protocol is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoke {
+    /// Frames of one were seen here.
+    Yes,
+    /// Certainly none, as this kind of source tells.
+    No(Source),
+    /// No source at hand tells.
+    Unknown,
+}
+
+impl<'a> Scene<'a> {
+    /// Whether a protocol is spoken on this connection.
+    #[must_use]
+    pub fn spoke(&self) -> Spoke {
+        let ends = [*self, self.peer()];
+        if ends.iter().any(|end| !end.me().frames.is_empty() || end.me().agreed.is_some() || end.me().unread) {
+            return Spoke::Yes;
+        }
+        if ends.iter().any(|end| end.kind().is_some_and(|kind| PLAIN.contains(&kind))) {
+            return Spoke::No(Source::Timeline);
+        }
+        if self.model.has(Source::Wire) { Spoke::No(Source::Wire) } else { Spoke::Unknown }
+    }
+
+    /// The kind of this endpoint's program.
+    #[must_use]
+    pub fn kind(&self) -> Option<&'a str> {
+        let program = self.me().program.as_ref()?;
+        self.model.programs.iter().find(|known| known.name == *program).map(|known| known.kind.as_str())
+    }
+
+    /// The first frame of this meaning that passed here before `at`.
+    #[must_use]
+    pub fn said(&self, meaning: Meaning, at: Moment) -> Option<&'a Spoken> {
+        self.me().frames.iter().find(|frame| frame.means == Some(meaning) && frame.at <= at)
+    }
+
+    /// All frames that passed here can be known: both directions were read to their end.
+    #[must_use]
+    pub fn frames_are_whole(&self) -> bool {
+        self.model.has(Source::Wire) && !self.me().unread
+    }
+
+    /// The heartbeat in force at this endpoint, since when, and what its program calls itself.
+    #[must_use]
+    pub fn heartbeat(&self) -> Option<(Moment, Heartbeat, Option<&'a str>)> {
+        let (at, agreed) = self.me().agreed.as_ref()?;
+        Some((*at, agreed.heartbeat, agreed.software.as_deref()))
+    }
+
+    /// Why this endpoint's program ended the connection, as it says itself: when it says so, its reason, its words.
+    #[must_use]
+    pub fn word(&self) -> Option<(Moment, Why, String)> {
+        self.reported().or_else(|| self.logged())
+    }
+
+    fn reported(&self) -> Option<(Moment, Why, String)> {
+        self.me().reports.iter().find_map(|(at, report)| {
+            let Report::Closed { why, .. } = report else { return None };
+            let reason = match why.as_str() {
+                "heartbeat" => Why::Heartbeat,
+                "handshake-timeout" => Why::HandshakeTimeout,
+                "protocol" => Why::ProtocolClose,
+                "eof" | "error" => Why::Peer,
+                _ => Why::Other,
+            };
+            Some((*at, reason, format!("the program says that it closed the connection: {why}")))
+        })
+    }
+
+    /// What a broker's log says; the line with the reason may be another one than that with the client's address.
+    fn logged(&self) -> Option<(Moment, Why, String)> {
+        let me = self.me();
+        let program = me.program.as_ref()?;
+        let mine = |log: &&&(Moment, crate::evidence::BrokerLog)| log.1.service == *program;
+        let began = self.connection().began;
+        let lines: Vec<_> = self.model.broker_logs.iter().filter(|log| log.0 >= began && mine(&log)).collect();
+        let (named, (_, first)) = lines.iter().enumerate().find(|(_, (_, log))| log.client == Some(me.pair.remote))?;
+        let said = lines[named..].iter().find(|(_, log)| log.process == first.process && log.why.is_some())?;
+        let why = said.1.why?;
+        let text = match why {
+            Why::Heartbeat => "missed heartbeats",
+            Why::HandshakeTimeout => "the handshake was not finished in time",
+            Why::ProtocolClose => "the protocol's connection was closed in order",
+            Why::Peer => "the peer ended the TCP connection",
+            Why::Other => "another reason",
+        };
+        Some((said.0, why, format!("the broker logged the connection's end: {text}")))
+    }
+
+    /// The client or broker whose close of the protocol's connection came first, when one passed here before `at`: what a proxy
+    /// passes on is its peer's on the other leg.
+    #[must_use]
+    pub fn first_to_close(&self, at: Moment) -> Option<(String, &'a Spoken)> {
+        let close = self.said(Meaning::Closes, at)?;
+        let side = if close.sent { *self } else { self.peer() };
+        let origin = side.other_leg().filter(|_| side.me().role == Some(Role::Proxy)).map_or(side, |leg| leg.peer());
+        Some((origin.me().node.clone(), close))
+    }
+}
