@@ -57,7 +57,7 @@ install-run:
 	@scripts/install-needs cc haproxy
 
 install-test:
-	@scripts/install-needs cc haproxy ip nft tshark
+	@scripts/install-needs cc haproxy ip nft tshark python3-pika
 
 install-bench:
 	@scripts/install-needs cc haproxy ip tc sysctl

@@ -186,11 +186,14 @@ fn say(connection: u32, pair: Option<Pair>, report: Report) {
 
 /// Says what was true at a moment of CLOCK_MONOTONIC.
 fn say_of(at_ns: i64, connection: u32, pair: Option<Pair>, report: Report) {
+    tell(&Said { at_ns, connection, pair, report });
+}
+
+fn tell(said: &Said) {
     use std::io::Write;
-    let said = Said { at_ns, connection, pair, report };
     let mut out = std::io::stdout().lock();
     // Nobody listens any more when the harness has gone; the PID namespace ends with it.
-    let _ = serde_json::to_writer(&mut out, &said).map_err(std::io::Error::from).and_then(|()| out.write_all(b"\n"));
+    let _ = serde_json::to_writer(&mut out, said).map_err(std::io::Error::from).and_then(|()| out.write_all(b"\n"));
     let _ = out.flush();
 }
 

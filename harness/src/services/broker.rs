@@ -49,6 +49,10 @@ impl Kind for Broker {
         "broker"
     }
 
+    fn is_actor(&self) -> bool {
+        true
+    }
+
     fn role(&self) -> Role {
         Role::Server
     }

@@ -22,6 +22,13 @@ use tokio::task::JoinSet;
 
 use super::{Manners, orders};
 
+/// RabbitMQ's proposal, and the least there is, bytes.
+const FRAME_MAX: std::ops::RangeInclusive<u32> = 8192..=131_072;
+/// lapin sets memory aside for so many frames of each connection (io_loop.rs, `FRAMES_STORAGE`, in two buffers),
+const FRAMES: u32 = 64;
+/// and all connections of a client together are to have no more than this, bytes.
+const MEMORY: u32 = 256 * 1024 * 1024;
+
 /// Opens the connections and plays them until no order can come any more.
 ///
 /// # Errors
@@ -35,10 +42,11 @@ pub async fn run(
 ) -> std::io::Result<()> {
     let mut senders = Vec::new();
     let mut playing = JoinSet::new();
+    let frame_max = (MEMORY / (connections.max(1) * FRAMES)).clamp(*FRAME_MAX.start(), *FRAME_MAX.end());
     for number in 1..=connections {
         let (order, ordered) = mpsc::channel(orders::WAITING);
         senders.push(order);
-        let way = runtime::Way { source, target, manners: manners.clone(), heartbeat_s };
+        let way = runtime::Way { source, target, manners: manners.clone(), heartbeat_s, frame_max };
         playing.spawn(session::play(number, way, ordered));
     }
     orders::distribute(&senders).await

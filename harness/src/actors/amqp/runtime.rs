@@ -26,6 +26,8 @@ pub struct Way {
     pub manners: Manners,
     /// The heartbeat asked for, seconds; 0 is none.
     pub heartbeat_s: Option<u16>,
+    /// The largest frame asked for, bytes.
+    pub frame_max: u32,
 }
 
 /// The runtime of one connection.

@@ -82,9 +82,9 @@ pub async fn play(number: u32, way: Way, mut ordered: mpsc::Receiver<What>) {
 
 /// Connects and shakes hands.
 async fn open(kit: Kit) -> lapin::Result<Connection> {
-    let target = kit.way.target;
-    let heartbeat = kit.way.heartbeat_s.map(|seconds| format!("?heartbeat={seconds}")).unwrap_or_default();
-    let uri = format!("amqp://{}:{}/%2f{heartbeat}", target.ip(), target.port());
+    let (target, frame_max) = (kit.way.target, kit.way.frame_max);
+    let heartbeat = kit.way.heartbeat_s.map(|seconds| format!("&heartbeat={seconds}")).unwrap_or_default();
+    let uri = format!("amqp://{}:{}/%2f?frame_max={frame_max}{heartbeat}", target.ip(), target.port());
     let uri: AMQPUri = uri.parse().map_err(std::io::Error::other)?;
     let connect = async move |_: AMQPUri, runtime: Runtime<Kit>| {
         let socket = runtime.tcp_connect_addr(target.into()).await?;

@@ -4,10 +4,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use super::super::connection::ends;
-use super::super::{errno, say, say_of};
+use super::super::{Said, errno};
 use super::heartbeat::Watcher;
 use super::reader::{End, Reader};
-use super::{Settings, Shared, log};
+use super::{Settings, Shared, Teller, log};
 use crate::clock;
 use crate::evidence::{Report, Span};
 
@@ -19,13 +19,14 @@ const OUT_LIMIT: usize = 256 * 1024;
 const WAITING: usize = 16 * 1024;
 
 /// Plays a connection to its end.
-pub async fn play(stream: TcpStream, number: u64, settings: Settings, store: Shared) {
+pub async fn play(stream: TcpStream, number: u64, settings: Settings, store: Shared, teller: Teller) {
     let pair = ends(&stream);
-    let short = u32::try_from(number).unwrap_or(u32::MAX);
-    say(short, pair, Report::Connected);
+    let connection = u32::try_from(number).unwrap_or(u32::MAX);
+    let tell = |at_ns, report| teller(&Said { at_ns, connection, pair, report });
+    let report = |report| tell(clock::monotonic_ns(), report);
+    report(Report::Connected);
     let reader = Reader::new(number, store, log::Log::new(number, pair), settings.heartbeat_s);
     let shaken_by = Instant::now() + settings.handshake_timeout;
-    let report = |report| say(short, pair, report);
     let mut connection =
         Connection { stream, reader, report, shaken_by, watchers: None, sent: 0, received: 0, opened: false };
     let End { why, line } = connection.until_end().await;
@@ -38,7 +39,7 @@ pub async fn play(stream: TcpStream, number: u64, settings: Settings, store: Sha
     let began_ns = clock::monotonic_ns();
     drop(connection.stream);
     let closed_ns = clock::monotonic_ns();
-    say_of(closed_ns, short, pair, Report::Closed { why: why.into(), took: Some(Span(closed_ns - began_ns)) });
+    tell(closed_ns, Report::Closed { why: why.into(), took: Some(Span(closed_ns - began_ns)) });
 }
 
 struct Connection<R> {

@@ -29,14 +29,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpSocket};
 
-use super::Manners;
 use super::connection::set_options;
+use super::{Manners, Said, tell};
 
 /// Room for as many clients as a case can have.
 const BACKLOG: u32 = 1024;
 
 /// What all connections share.
 type Shared = Arc<Mutex<store::Store>>;
+
+/// Who is told what happens to connections.
+pub type Teller = Arc<dyn Fn(&Said) + Send + Sync>;
 
 /// How a broker is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,14 +58,19 @@ pub async fn run(port: u16, settings: Settings, manners: Manners) -> std::io::Re
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind((Ipv4Addr::UNSPECIFIED, port).into())?;
-    serve(&socket.listen(BACKLOG)?, settings, &manners).await
+    serve(&socket.listen(BACKLOG)?, settings, &manners, &(Arc::new(tell) as Teller)).await
 }
 
 /// Serves who connects to a listener.
 ///
 /// # Errors
 /// When accept(2) fails.
-pub async fn serve(listener: &TcpListener, settings: Settings, manners: &Manners) -> std::io::Result<()> {
+pub async fn serve(
+    listener: &TcpListener,
+    settings: Settings,
+    manners: &Manners,
+    teller: &Teller,
+) -> std::io::Result<()> {
     let store = Shared::default();
     let mut number = 0;
     loop {
@@ -72,6 +80,6 @@ pub async fn serve(listener: &TcpListener, settings: Settings, manners: &Manners
         if let Err(error) = options {
             eprintln!("setting socket options: {error}");
         }
-        tokio::spawn(connection::play(stream, number, settings, store.clone()));
+        tokio::spawn(connection::play(stream, number, settings, store.clone(), teller.clone()));
     }
 }

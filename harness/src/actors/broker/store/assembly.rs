@@ -26,7 +26,7 @@ pub enum Assembly {
     /// The header of this method's content.
     Header(AMQPClass),
     /// More of its body.
-    Body { method: AMQPClass, properties: BasicProperties, body: Vec<u8>, size: u64 },
+    Body { method: AMQPClass, properties: Box<BasicProperties>, body: Vec<u8>, size: u64 },
 }
 
 impl Assembly {
@@ -53,7 +53,7 @@ impl Assembly {
                     let explanation = format!("message size {size} is larger than configured max size {LARGEST}");
                     return Err(Exception::precondition(explanation));
                 }
-                Ok(self.more(method, header.properties, Vec::new(), size))
+                Ok(self.more(method, Box::new(header.properties), Vec::new(), size))
             }
             (Self::Header(_), _) => Err(unexpected(format!(
                 "expected content header for class {BASIC}, got non content header frame instead"
@@ -72,9 +72,15 @@ impl Assembly {
         }
     }
 
-    fn more(&mut self, method: AMQPClass, properties: BasicProperties, body: Vec<u8>, size: u64) -> Option<Command> {
+    fn more(
+        &mut self,
+        method: AMQPClass,
+        properties: Box<BasicProperties>,
+        body: Vec<u8>,
+        size: u64,
+    ) -> Option<Command> {
         if body.len() as u64 == size {
-            return Some(Command { method, content: Some((properties, body)) });
+            return Some(Command { method, content: Some((*properties, body)) });
         }
         *self = Self::Body { method, properties, body, size };
         None

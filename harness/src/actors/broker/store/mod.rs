@@ -246,11 +246,12 @@ impl Store {
     fn release(&mut self, at: Place) {
         let Some(channel) = self.channel(at) else { return };
         let consumers: Vec<String> = channel.consumers.keys().cloned().collect();
-        let unacked: Vec<Unacked> = std::mem::take(&mut channel.unacked).into_values().collect();
-        self.requeue(unacked);
+        // Consumers first: what is queued again must not come back here.
         for tag in consumers {
             self.cancel(at, &tag);
         }
+        let unacked = self.channel(at).map(|channel| std::mem::take(&mut channel.unacked)).unwrap_or_default();
+        self.requeue(unacked.into_values().collect());
     }
 
     fn forget(&mut self, at: Place) {
