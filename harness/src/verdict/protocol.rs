@@ -26,15 +26,19 @@ impl<'a> Scene<'a> {
         if ends.iter().any(|end| !end.me().frames.is_empty() || end.me().agreed.is_some() || end.me().unread) {
             return Spoke::Yes;
         }
-        if ends.iter().any(|end| end.kind().is_some_and(|kind| PLAIN.contains(&kind))) {
+        if ends.iter().any(Scene::is_plain) {
             return Spoke::No(Source::Timeline);
         }
         if self.model.has(Source::Wire) { Spoke::No(Source::Wire) } else { Spoke::Unknown }
     }
 
-    /// The kind of this endpoint's program.
+    /// This endpoint's program speaks no protocol.
     #[must_use]
-    pub fn kind(&self) -> Option<&'a str> {
+    pub fn is_plain(&self) -> bool {
+        self.kind().is_some_and(|kind| PLAIN.contains(&kind))
+    }
+
+    fn kind(&self) -> Option<&'a str> {
         let program = self.me().program.as_ref()?;
         self.model.programs.iter().find(|known| known.name == *program).map(|known| known.kind.as_str())
     }
@@ -74,7 +78,7 @@ impl<'a> Scene<'a> {
                 "eof" | "error" => Why::Peer,
                 _ => Why::Other,
             };
-            Some((*at, reason, format!("the program says that it closed the connection: {why}")))
+            Some((*at, reason, format!("the program's reason, in its own word: {why}")))
         })
     }
 

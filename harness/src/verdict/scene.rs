@@ -233,9 +233,16 @@ impl<'a> Scene<'a> {
     /// When the connection stood: its handshake was over.
     #[must_use]
     pub fn established(&self) -> Moment {
+        self.stood_since().unwrap_or(self.connection().began)
+    }
+
+    /// When the connection stood, if a source tells: the kernel, or the wire by the segment that ends TCP's handshake here.
+    #[must_use]
+    pub fn stood_since(&self) -> Option<Moment> {
         let me = self.me();
         let change = me.states.iter().find(|change| change.new == TcpState::Established).map(|change| change.at);
-        change.unwrap_or(self.connection().began)
+        let last_of_handshake = |seen: &&Seen| seen.flags.ack() && seen.flags.syn() == (self.side == 0);
+        change.or_else(|| me.delivered.iter().find(last_of_handshake).map(|seen| seen.at))
     }
 
     /// The phase of the kernel's timer wheel at a moment.

@@ -3,6 +3,7 @@
 use crate::evidence::{Meaning, Source, Why};
 
 use super::super::decide::Judgement;
+use super::super::protocol::Spoke;
 use super::super::scene::{Scene, Way};
 use super::patterns::{ends_by, must_show_own};
 use super::{Entry, Scope};
@@ -57,8 +58,9 @@ pub(super) fn unasked(judgement: &mut Judgement, scene: &Scene<'_>) {
     let due = match why {
         Why::Heartbeat => super::heartbeat::due(scene),
         Why::HandshakeTimeout => super::handshake_timeout::due(scene),
-        Why::ProtocolClose => None,
-        Why::Peer | Why::Other => return,
+        Why::ProtocolClose if scene.spoke() == Spoke::Yes => None,
+        // A broker that is spoken to in another protocol refuses that without a frame of its own.
+        Why::ProtocolClose | Why::Peer | Why::Other => return,
     };
     judgement.exclude(Source::Log, text);
     // Alone a time proves no intent; it bears out a program's word that it was a timer.

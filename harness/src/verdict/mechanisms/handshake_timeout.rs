@@ -37,10 +37,13 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     let mut judgement = Judgement::default();
     let program = scene.me().program.as_ref();
     let setting = program.and_then(|program| scene.model.broker_settings.get(program));
-    let spoke = scene.spoke();
-    if let (None, Spoke::No(source)) = (setting, spoke) {
-        judgement.exclude_alone(source, "no handshake of a protocol is waited for here");
-        return judgement;
+    let nowhere_set = setting.is_none() && scene.model.has(Source::Settings);
+    match scene.spoke() {
+        Spoke::No(source) if scene.is_plain() || nowhere_set => {
+            judgement.exclude_alone(source, "no handshake of a protocol is waited for here");
+            return judgement;
+        }
+        _ => {}
     }
     ends_by(&mut judgement, scene, &[Way::SentFin, Way::SentRst]);
     super::app_close::alive(&mut judgement, scene);
@@ -89,7 +92,7 @@ fn by_time(judgement: &mut Judgement, scene: &Scene<'_>, setting: Option<u64>) {
 pub(super) fn due(scene: &Scene<'_>) -> Option<Due> {
     let program = scene.me().program.as_ref()?;
     let nominal = ms((*scene.model.broker_settings.get(program)?)?);
-    let since = scene.established();
+    let since = scene.stood_since()?;
     // A frozen broker looks at its timers when it is thawed.
     let frozen = scene.frozen(since, scene.until());
     let latest = Span(nominal.0.saturating_add(LATE.0 + scene.model.canary.0 + frozen.0));

@@ -113,12 +113,12 @@ fn judge(scene: &Scene<'_>) -> Judgement {
 fn by_time(judgement: &mut Judgement, scene: &Scene<'_>) {
     let Some(due) = due(scene) else { return };
     if let Some(end) = scene.end().filter(|end| end.way.own()) {
-        let text = format!("{} after the {} ({})", s(end.at.since(due.since)), due.what, due.sum);
+        let silence = format!("not a byte was delivered for {} after the {}", s(end.at.since(due.since)), due.what);
         if due.allows(end.at) {
-            judgement.support(Source::Wire, text.clone());
-            judgement.support(Source::Settings, text);
+            judgement.support(Source::Wire, silence);
+            judgement.support(Source::Settings, format!("the heartbeat allows {}", due.sum));
         } else {
-            judgement.exclude(Source::Wire, text);
+            judgement.exclude(Source::Wire, format!("{silence}, and {} are allowed", due.sum));
         }
     }
     judgement.due = Some(due);

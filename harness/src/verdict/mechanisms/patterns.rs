@@ -9,6 +9,9 @@ use super::super::scene::{Ending, Scene, Way};
 pub fn ends_by(judgement: &mut Judgement, scene: &Scene<'_>, ways: &[Way]) {
     for ending in scene.endings() {
         let fits = ways.contains(&ending.way) || (ending.source == Source::Log && loosely(&ending, ways));
+        if !fits && unaware(scene, &ending) {
+            continue;
+        }
         let text = format!("{} at {}", seen(&ending), ending.at);
         if fits {
             judgement.support(ending.source, text);
@@ -35,6 +38,12 @@ fn stood(judgement: &mut Judgement, scene: &Scene<'_>) {
 fn loosely(ending: &Ending, ways: &[Way]) -> bool {
     (ending.way == Way::SentFin && ways.contains(&Way::SentRst))
         || (ending.way == Way::GotRst && ways.contains(&Way::GotFin))
+}
+
+/// A program that closes what its peer has ended before, and has not read that, does not tell how it ended.
+fn unaware(scene: &Scene<'_>, closing: &Ending) -> bool {
+    let by_peer = |end: &Ending| matches!(end.way, Way::GotFin | Way::GotRst) && end.at <= closing.at;
+    closing.source == Source::Log && closing.way == Way::SentFin && scene.endings().iter().any(by_peer)
 }
 
 /// A source's word on an end, for people.

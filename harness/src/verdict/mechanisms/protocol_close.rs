@@ -16,9 +16,9 @@ pub const ENTRY: Entry = Entry {
     fires: "client or broker closes the protocol's connection (AMQP `connection.close`) by its own decision or for the other one's mistake; `closed_by` is the one that did so first, whichever then ends the TCP connection",
     counted_from: "no timer",
     settings: "none",
-    wire: "`connection.close` with its reply code, mostly answered by `connection.close-ok`, and then FIN: RabbitMQ's at once, a client's when it has the answer",
+    wire: "`connection.close` with its reply code, answered by `connection.close-ok`, and then FIN: mostly the client's; RabbitMQ waits for it, for 30 s or the heartbeat at most",
     application: "the reply code and text; then the peer reads EOF",
-    source: "AMQP 0-9-1, 2.2.4; rabbit_reader.erl handle_method0(#'connection.close'{}), send_error_on_channel0_and_close/3",
+    source: "AMQP 0-9-1, 2.2.4; rabbit_reader.erl close_connection/1, send_error_on_channel0_and_close/3",
     judge,
 };
 
