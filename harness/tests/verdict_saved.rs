@@ -51,31 +51,46 @@ fn without_one_kind_of_source_a_verdict_is_the_same_or_open_to_doubt() {
         let whole = judge(&events);
         for source in Source::ABLATABLE {
             let less = judge(&without(&events, source));
-            changed.extend(others(&whole, &less).map(|change| format!("{name} without {}: {change}", source.name())));
+            let others = others(&whole, &less).into_iter();
+            changed.extend(others.map(|change| format!("{name} without {}: {change}", source.name())));
         }
     }
     assert!(changed.is_empty(), "{} verdicts name another mechanism:\n{}", changed.len(), changed.join("\n"));
 }
 
 /// The verdicts of `less` that name another mechanism than `whole` does, for a connection or for an endpoint.
-fn others<'a>(whole: &'a Verdicts, less: &'a Verdicts) -> impl Iterator<Item = String> {
-    let same = |a: &Verdict, b: &Verdict| began(a) == began(b);
-    less.connections.iter().flat_map(move |verdict| {
-        let Some(before) = whole.connections.iter().find(|before| same(before, verdict)) else {
+fn others(whole: &Verdicts, less: &Verdicts) -> Vec<String> {
+    let mut others = Vec::new();
+    let mut left: Vec<&Verdict> = whole.connections.iter().collect();
+    for verdict in &less.connections {
+        let Some(before) = counterpart(&mut left, verdict) else {
             // Without the proxy's own word a health check is a connection like any other.
-            let checked = whole.checks.iter().any(|check| check.name == verdict.name);
-            return if checked { Vec::new() } else { vec![format!("{} was not there before", verdict.name)] };
+            let name = format!("{}->{}", verdict.from, verdict.to);
+            if !whole.checks.iter().any(|check| check.name == name) {
+                others.push(format!("{} was not there before", verdict.name));
+            }
+            continue;
         };
         let connection = (verdict.name.clone(), &before.mechanism, &verdict.mechanism);
         let ends = before.endpoints.iter().zip(&verdict.endpoints);
         let ends = ends.map(|(a, b)| (format!("{} at {}", verdict.name, a.node), &a.mechanism, &b.mechanism));
         let named = std::iter::once(connection).chain(ends);
         let other = named.filter(|(_, before, now)| before != now && *now != AMBIGUOUS && *now != UNKNOWN);
-        other.map(|(what, before, now)| format!("{what}: {before} became {now}")).collect()
-    })
+        others.extend(other.map(|(what, before, now)| format!("{what}: {before} became {now}")));
+    }
+    others
 }
 
-/// What a connection is known by when the names of clients and sessions are not known.
-fn began(verdict: &Verdict) -> (&str, &str) {
-    (&verdict.from, &verdict.to)
+/// Takes the same connection out of those that are left: one between the same nodes that ended at the nearest moment. Names of
+/// clients and sessions may not be known.
+fn counterpart<'a>(left: &mut Vec<&'a Verdict>, verdict: &Verdict) -> Option<&'a Verdict> {
+    let distance = |other: &Verdict| match (other.at_s, verdict.at_s) {
+        (Some(a), Some(b)) => (a - b).abs(),
+        (None, None) => 0.0,
+        _ => f64::MAX,
+    };
+    let same = |other: &&(usize, &Verdict)| (&other.1.from, &other.1.to) == (&verdict.from, &verdict.to);
+    let all: Vec<(usize, &Verdict)> = left.iter().copied().enumerate().collect();
+    let nearest = all.iter().filter(same).min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)))?;
+    Some(left.remove(nearest.0))
 }

@@ -9,6 +9,8 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
+/// How wide the column of mechanisms is, unless a name is longer: cases one below the other line up.
+const MECHANISM: usize = 22;
 
 /// Prints the lines of a case that has ended.
 #[must_use]
@@ -21,8 +23,9 @@ pub fn case(result: &CaseResult) -> String {
     };
     let mut text = format!("{style}{word:>5}{style:#}  {STRONG}{}{STRONG:#}\n", result.name());
     let width = result.connections.iter().map(|verdict| verdict.name.len()).max().unwrap_or(0);
+    let longest = result.connections.iter().map(|verdict| named(verdict).len()).max().unwrap_or(0);
     for verdict in &result.connections {
-        text.push_str(&line(verdict, width));
+        text.push_str(&line(verdict, width, longest.max(MECHANISM)));
     }
     for checks in &result.checks {
         let ok = checks.count - checks.failed;
@@ -34,7 +37,12 @@ pub fn case(result: &CaseResult) -> String {
     text
 }
 
-fn line(verdict: &Verdict, width: usize) -> String {
+/// The mechanism, with a `?` where the verdict is not firm.
+fn named(verdict: &Verdict) -> String {
+    format!("{}{}", verdict.mechanism, if verdict.firm { "" } else { "?" })
+}
+
+fn line(verdict: &Verdict, width: usize, longest: usize) -> String {
     let by = verdict.closed_by.as_deref().map_or_else(|| "–".into(), |node| format!("by {node}"));
     let signal = verdict.signal.as_deref().unwrap_or("");
     let time = match (verdict.nominal_s, verdict.elapsed_s, &verdict.since) {
@@ -47,9 +55,8 @@ fn line(verdict: &Verdict, width: usize) -> String {
             _ => String::new(),
         },
     };
-    let doubt = if verdict.firm { "" } else { "?" };
-    let name = format!("{}{doubt}", verdict.mechanism);
-    let mut text = format!("       {:width$}  {STRONG}{name:22}{STRONG:#} {by:10} {signal:4} {time}\n", verdict.name);
+    let name = named(verdict);
+    let mut text = format!("       {:width$}  {STRONG}{name:longest$}{STRONG:#} {by:10} {signal:4} {time}\n", verdict.name);
     let ends: Vec<_> = verdict
         .endpoints
         .iter()

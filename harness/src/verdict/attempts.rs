@@ -1,12 +1,12 @@
 //! The attempts of a proxy to connect a session to a server, of which all but the last failed.
 //!
 //! An attempt that is over before the proxy can be asked is found by its moment: HAProxy connects at once after the accept, tries
-//! another server at once, and the same one again after a turn-around of 1 s, or `timeout connect` where that is less (src/backend.c
-//! `back_handle_st_cer()`; measured with 2.6). A health check that fails in just such a moment cannot be told from an attempt: then
+//! another server at once, and the same one again after a turn-around of 1 s, or `timeout connect` where that is less, when it had
+//! refused (src/backend.c `back_handle_st_cer()`; measured with 2.6). A health check that fails in just such a moment cannot be told from an attempt: then
 //! neither is joined.
 
 use super::join::{Joins, accepted_by, opened_by_proxies};
-use super::model::Model;
+use super::model::{Connection, Model};
 use crate::evidence::{Moment, ProxyLog, Role, Span};
 
 /// How late an attempt comes, on an idle machine: HAProxy counts whole milliseconds and adds one.
@@ -19,7 +19,7 @@ pub fn join(joins: &mut Joins, model: &Model) {
     let proxies: Vec<&str> = model.programs.iter().filter(|p| p.role == Role::Proxy).map(|p| p.node.as_str()).collect();
     for proxy in proxies {
         let clients = accepted_by(model, proxy).filter(|client| !never_tried(model, *client));
-        let mut chains: Vec<Chain> = clients.map(|client| Chain::new(model, client)).collect();
+        let mut chains: Vec<Chain> = clients.map(|client| Chain { client, seen: Vec::new() }).collect();
         let failed: Vec<usize> = opened_by_proxies(model)
             .filter(|index| model.connections[*index].endpoints[0].node == proxy && !model.connections[*index].stood())
             .collect();
@@ -59,14 +59,23 @@ fn logged(model: &Model, client: usize) -> Option<&ProxyLog> {
 /// The attempts for one client's leg, as far as they have been followed.
 struct Chain {
     client: usize,
-    /// The moments at which the next attempt may begin.
-    next: Vec<Moment>,
+    /// The failed attempts that are known, in order.
     seen: Vec<usize>,
 }
 
 impl Chain {
-    fn new(model: &Model, client: usize) -> Chain {
-        Chain { client, next: vec![model.connections[client].began], seen: Vec::new() }
+    /// Whether an attempt that begins just now can be the next one.
+    fn is_due(&self, model: &Model, index: usize) -> bool {
+        let attempt = &model.connections[index];
+        let late = Span(LATE.0 + model.canary.0);
+        let at = |moment: Moment| attempt.began >= moment && attempt.began.since(moment) <= late;
+        let Some(last) = self.seen.last().map(|last| &model.connections[*last]) else {
+            return at(model.connections[self.client].began);
+        };
+        let Some(end) = last.endpoints[0].ended() else { return false };
+        let same_server = last.endpoints[1].pair.local == attempt.endpoints[1].pair.local;
+        let waits = same_server && was_refused(last);
+        at(if waits { end.after(turn_around(model)) } else { end })
     }
 
     /// Whether the proxy logged that there were no more failed attempts than these.
@@ -95,10 +104,7 @@ impl Chain {
                 joins.add(model, chain.client, attempt);
             }
             chain.seen.push(attempt);
-            if let Some(end) = model.connections[attempt].endpoints[0].ended() {
-                chain.next = vec![end, end.after(turn_around(model))];
-                further.push(chain);
-            }
+            further.push(chain);
         }
         further
     }
@@ -112,11 +118,7 @@ impl Chain {
         let fresh = |index: &&usize| {
             !self.seen.contains(index) && leg.is_none_or(|leg| model.connections[**index].began < leg.began)
         };
-        let late = Span(LATE.0 + model.canary.0);
-        let due = |index: &&usize| {
-            let began = model.connections[**index].began;
-            self.next.iter().any(|next| began >= *next && began.since(*next) <= late)
-        };
+        let due = |index: &&usize| self.is_due(model, **index);
         let nobodys = |index: &&usize| joins.is_free(**index) && !joins.ambiguous.contains(*index);
         let told = joins.opened_for(self.client).iter().filter(|index| failed.contains(index));
         let mut options: Vec<usize> = failed.iter().filter(fresh).filter(due).filter(nobodys).copied().collect();
@@ -129,17 +131,26 @@ impl Chain {
     }
 }
 
-/// The first of several attempts: one that was over before the others began. Of two that were made side by side, one is no attempt
-/// of this session, and only the proxy itself can tell which.
+/// The first of several attempts: one that was over before the others began at other servers. Of two that were made side by side,
+/// or at the same server, one is no attempt of this session, and only the proxy itself can tell which.
 fn first_of(joins: &Joins, model: &Model, chain: &Chain, options: &[usize]) -> Option<usize> {
     let began = |index: &usize| model.connections[*index].began;
+    let server = |index: &usize| model.connections[*index].endpoints[1].pair.local;
     let first = *options.iter().min_by_key(|index| began(index))?;
     let over = model.connections[first].endpoints[0].ended();
-    let alone = |index: &&usize| **index == first || over.is_some_and(|over| over <= began(index));
-    if options.iter().all(|index| alone(&index)) {
+    let goes_before = |index: &usize| {
+        *index == first || server(index) != server(&first) && over.is_some_and(|over| over <= began(index))
+    };
+    if options.iter().all(goes_before) {
         return Some(first);
     }
     options.iter().copied().find(|index| joins.opened_for(chain.client).contains(index))
+}
+
+fn was_refused(attempt: &Connection) -> bool {
+    let opener = &attempt.endpoints[0];
+    let refused = opener.errors.iter().any(|(_, errno)| errno == "ECONNREFUSED");
+    refused || opener.delivered.iter().any(|seen| seen.flags.rst())
 }
 
 fn turn_around(model: &Model) -> Span {

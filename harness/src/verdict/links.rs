@@ -77,6 +77,10 @@ impl Links {
                     endpoint.options = Some(options.clone());
                 }
             }
+            // The kernel's trace does not have a proxy's connect(2): at that moment its socket has no port yet.
+            Fact::ProxySession { server, .. } => {
+                self.connection(model, *server, at, Some(true));
+            }
             Fact::Application { process, connection, pair, report, .. } => {
                 let Some(pair) = pair else { return };
                 let Some(index) = self.connection(model, *pair, at, None) else { return };

@@ -80,15 +80,21 @@ impl<'a> Scene<'a> {
         client.map(|client| self.joins.opened_for(client)).unwrap_or_default()
     }
 
-    /// Whether a connection of this proxy's that is nobody's may be this client's other leg.
+    /// Whether it is certain that the proxy opened nothing for this client's leg: without the wire an attempt can go unseen.
     #[must_use]
-    pub fn may_have_an_unknown_leg(&self) -> bool {
+    pub fn has_no_attempts(&self) -> bool {
+        self.model.has(Source::Wire) && self.attempts().is_empty() && self.has_all_attempts()
+    }
+
+    /// Whether all that the proxy opened while this leg stood is known to be somebody's.
+    #[must_use]
+    pub fn has_all_attempts(&self) -> bool {
         let (began, until) = (self.connection().began, self.until());
         let here = |connection: &Connection| connection.endpoints[0].program == self.me().program;
         let free = |(index, connection): (usize, &Connection)| {
             here(connection) && self.joins.is_free(index) && connection.began >= began && connection.began <= until
         };
-        self.joins.ambiguous.contains(&self.connection) || self.model.connections.iter().enumerate().any(free)
+        !self.joins.ambiguous.contains(&self.connection) && !self.model.connections.iter().enumerate().any(free)
     }
 
     /// When the proxy accepted this leg, and how much later that may have been: a proxy at its limit leaves a connection in its
@@ -127,9 +133,14 @@ impl<'a> Scene<'a> {
     /// it, and no process held it when the options of all sockets were read.
     #[must_use]
     pub fn unaccepted(&self) -> bool {
-        let told = self.model.has(Source::Log) && self.model.has(Source::Settings);
+        self.model.has(Source::Log) && self.model.has(Source::Settings) && self.may_be_unaccepted()
+    }
+
+    /// Whether nothing shows that the proxy accepted this connection.
+    #[must_use]
+    pub fn may_be_unaccepted(&self) -> bool {
         let silent = self.me().options.is_none() && self.proxy_log().is_none() && self.attempts().is_empty();
-        self.at_proxy() && self.client_leg() && told && silent
+        self.at_proxy() && self.client_leg() && silent
     }
 
     /// Whether this endpoint's program reports what becomes of its connections (the harness's own do).

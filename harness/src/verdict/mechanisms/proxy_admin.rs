@@ -4,7 +4,7 @@ use crate::evidence::{ProxyNotice, Source};
 
 use super::super::decide::Judgement;
 use super::super::scene::Scene;
-use super::proxy_decision::{at_proxy, by_exit, by_log, first_shut, own_doing};
+use super::proxy_decision::{elsewhere, by_exit, by_log, first_shut, own_doing};
 use super::proxy_stop::hard_stopped;
 use super::{Entry, Scope};
 
@@ -23,10 +23,10 @@ pub const ENTRY: Entry = Entry {
 };
 
 fn judge(scene: &Scene<'_>) -> Judgement {
-    let mut judgement = match at_proxy(scene) {
-        Ok(judgement) => judgement,
-        Err(answer) => return answer,
-    };
+    if let Some(answer) = elsewhere(scene) {
+        return answer;
+    }
+    let mut judgement = Judgement::default();
     own_doing(&mut judgement, scene);
     by_exit(&mut judgement, scene);
     by_log(&mut judgement, scene, |log| log.termination.starts_with(['K', 'U']));

@@ -7,15 +7,12 @@ use super::super::decide::Judgement;
 use super::super::scene::{Ending, Scene};
 use super::patterns::{must_show_own, seen};
 
-/// Where a decision of a proxy's can be judged; the answer itself at any other endpoint.
-///
-/// # Errors
-/// The judgement of an endpoint that is not a proxy's, or is not known to be one.
-pub fn at_proxy(scene: &Scene<'_>) -> Result<Judgement, Judgement> {
+/// The judgement of a proxy's decision at an endpoint that is not a proxy's, or is not known to be one.
+pub fn elsewhere(scene: &Scene<'_>) -> Option<Judgement> {
     match scene.me().role {
-        Some(Role::Proxy) => Ok(Judgement::default()),
-        Some(_) => Err(Judgement::inapplicable("this endpoint is not a proxy's")),
-        None => Err(Judgement::default()),
+        Some(Role::Proxy) => None,
+        Some(_) => Some(Judgement::inapplicable("this endpoint is not a proxy's")),
+        None => Some(Judgement::default()),
     }
 }
 
@@ -89,9 +86,12 @@ pub fn by_exit(judgement: &mut Judgement, scene: &Scene<'_>) {
 pub fn stood(scene: &Scene<'_>, source: Source) -> Option<bool> {
     let Some(server) = scene.legs().1 else {
         let client = scene.legs().0?;
-        let certain = scene.model.has(source) && !client.may_have_an_unknown_leg();
+        let certain = scene.model.has(source) && client.has_no_attempts();
         return certain.then_some(false);
     };
+    if scene.client_leg() && !server.connection().stood() && !scene.has_all_attempts() {
+        return None;
+    }
     let opener = server.me();
     if source == Source::Kernel {
         let established = crate::evidence::TcpState::Established;

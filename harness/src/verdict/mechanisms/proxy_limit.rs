@@ -4,7 +4,7 @@ use crate::evidence::{Source, Span};
 
 use super::super::decide::Judgement;
 use super::super::scene::Scene;
-use super::proxy_decision::{at_proxy, by_exit, by_log, by_server, own_doing};
+use super::proxy_decision::{elsewhere, by_exit, by_log, by_server, own_doing};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -27,10 +27,10 @@ const AT_ONCE: Span = Span::millis(100);
 const STATES: [&str; 3] = ["SQ", "PC", "RC"];
 
 fn judge(scene: &Scene<'_>) -> Judgement {
-    let mut judgement = match at_proxy(scene) {
-        Ok(judgement) => judgement,
-        Err(answer) => return answer,
-    };
+    if let Some(answer) = elsewhere(scene) {
+        return answer;
+    }
+    let mut judgement = Judgement::default();
     if !scene.client_leg() {
         return Judgement::inapplicable("a session that is refused has no leg to a server");
     }

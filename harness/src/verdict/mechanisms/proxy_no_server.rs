@@ -5,7 +5,7 @@ use crate::evidence::{ProxyNotice, Source, Span};
 use super::super::decide::Judgement;
 use super::super::scene::{Scene, Way};
 use super::patterns::seen;
-use super::proxy_decision::{at_proxy, by_exit, by_log, by_server, own_doing};
+use super::proxy_decision::{elsewhere, by_exit, by_log, by_server, own_doing};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -26,10 +26,10 @@ pub const ENTRY: Entry = Entry {
 const AT_ONCE: Span = Span::millis(100);
 
 fn judge(scene: &Scene<'_>) -> Judgement {
-    let mut judgement = match at_proxy(scene) {
-        Ok(judgement) => judgement,
-        Err(answer) => return answer,
-    };
+    if let Some(answer) = elsewhere(scene) {
+        return answer;
+    }
+    let mut judgement = Judgement::default();
     if !scene.client_leg() {
         return Judgement::inapplicable("this is the client's leg of a session; an attempt to connect ends by a mechanism of its own");
     }
@@ -64,7 +64,7 @@ fn by_attempts(judgement: &mut Judgement, scene: &Scene<'_>) {
 
 /// That no server is up is known at once, and only health checks can say so.
 fn without_attempts(judgement: &mut Judgement, scene: &Scene<'_>) {
-    if scene.may_have_an_unknown_leg() {
+    if !scene.has_no_attempts() {
         return;
     }
     let (accepted, _) = scene.accepted();

@@ -75,7 +75,7 @@ fn by_log(judgement: &mut Judgement, scene: &Scene<'_>) {
 
 fn against_the_other_leg(judgement: &mut Judgement, scene: &Scene<'_>, other: &Scene<'_>) {
     let limit = Span(AT_ONCE.0 + scene.model.canary.0);
-    if unanswered(scene) && !other.wire_end().is_some_and(|theirs| !theirs.way.by_process()) && other.model.has(Source::Wire) {
+    if unanswered(scene) && other.wire_end().is_none_or(|theirs| theirs.way.by_process()) && other.model.has(Source::Wire) {
         judgement.exclude(Source::Wire, "nothing from outside had ended the client's leg");
     }
     for mine in scene.endings() {

@@ -4,7 +4,7 @@ use crate::evidence::{Moment, ProxyNotice, ProxyServer, Source, Span};
 
 use super::super::decide::Judgement;
 use super::super::scene::Scene;
-use super::proxy_decision::{at_proxy, by_exit, by_log, by_server, first_shut, own_doing};
+use super::proxy_decision::{elsewhere, by_exit, by_log, by_server, first_shut, own_doing};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -25,10 +25,10 @@ pub const ENTRY: Entry = Entry {
 const AT_ONCE: Span = Span::millis(100);
 
 fn judge(scene: &Scene<'_>) -> Judgement {
-    let mut judgement = match at_proxy(scene) {
-        Ok(judgement) => judgement,
-        Err(answer) => return answer,
-    };
+    if let Some(answer) = elsewhere(scene) {
+        return answer;
+    }
+    let mut judgement = Judgement::default();
     own_doing(&mut judgement, scene);
     by_exit(&mut judgement, scene);
     by_server(&mut judgement, scene, true);

@@ -5,7 +5,7 @@ use crate::evidence::{Moment, ProxyNotice, Source};
 use super::super::decide::Judgement;
 use super::super::scene::Scene;
 use super::patterns::{ms, must_show_own, seen};
-use super::proxy_decision::{at_proxy, first_shut, own_doing};
+use super::proxy_decision::{elsewhere, first_shut, own_doing};
 use super::proxy_timer::due;
 use super::{Entry, Scope};
 
@@ -24,10 +24,10 @@ pub const ENTRY: Entry = Entry {
 };
 
 fn judge(scene: &Scene<'_>) -> Judgement {
-    let mut judgement = match at_proxy(scene) {
-        Ok(judgement) => judgement,
-        Err(answer) => return answer,
-    };
+    if let Some(answer) = elsewhere(scene) {
+        return answer;
+    }
+    let mut judgement = Judgement::default();
     if scene.unaccepted() {
         for ending in scene.endings().iter().filter(|ending| ending.way.by_process()) {
             judgement.support(ending.source, seen(ending));
@@ -47,7 +47,7 @@ fn judge(scene: &Scene<'_>) -> Judgement {
         judgement.support(Source::Kernel, format!("process {} ended at {}", exit.pid, exit.at));
     } else if scene.unaccepted() {
         judgement.support(Source::Settings, "nobody had accepted the connection, and the socket that listened was closed");
-    } else if verb == "soft-stop" {
+    } else if verb == "soft-stop" && !scene.may_be_unaccepted() {
         by_hard_stop(&mut judgement, scene, *told);
     }
     judgement

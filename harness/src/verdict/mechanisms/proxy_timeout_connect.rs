@@ -5,7 +5,7 @@ use crate::evidence::{Moment, Source};
 use super::super::decide::Judgement;
 use super::super::scene::{Scene, Way};
 use super::patterns::{ms, must_show_own, seen};
-use super::proxy_decision::{at_proxy, by_exit, by_log, by_server, first_shut, own_doing};
+use super::proxy_decision::{elsewhere, by_exit, by_log, by_server, first_shut, own_doing};
 use super::proxy_timer::due;
 use super::{Entry, Scope};
 
@@ -30,10 +30,10 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     if scene.side == 0 && scene.at_proxy() {
         return of_attempt(scene);
     }
-    let mut judgement = match at_proxy(scene) {
-        Ok(judgement) => judgement,
-        Err(answer) => return answer,
-    };
+    if let Some(answer) = elsewhere(scene) {
+        return answer;
+    }
+    let mut judgement = Judgement::default();
     own_doing(&mut judgement, scene);
     by_exit(&mut judgement, scene);
     by_server(&mut judgement, scene, false);
@@ -47,7 +47,7 @@ fn judge(scene: &Scene<'_>) -> Judgement {
 fn by_attempts(judgement: &mut Judgement, scene: &Scene<'_>) {
     let of = |index: &usize| Scene { connection: *index, side: 0, ..*scene };
     let (Some(first), Some(last)) = (scene.attempts().first().map(of), scene.attempts().last().map(of)) else {
-        if !scene.may_have_an_unknown_leg() {
+        if scene.has_no_attempts() {
             for source in [Source::Kernel, Source::Wire].into_iter().filter(|source| scene.model.has(*source)) {
                 judgement.exclude(source, "the proxy made no attempt to connect for this session");
             }

@@ -5,7 +5,7 @@ use crate::evidence::Source;
 use super::super::decide::Judgement;
 use super::super::scene::Scene;
 use super::patterns::ms;
-use super::proxy_decision::{at_proxy, by_exit, by_log, by_server, first_shut, own_doing};
+use super::proxy_decision::{elsewhere, by_exit, by_log, by_server, first_shut, own_doing};
 use super::proxy_timer::due;
 use super::{Entry, Scope};
 
@@ -24,10 +24,10 @@ pub const ENTRY: Entry = Entry {
 };
 
 fn judge(scene: &Scene<'_>) -> Judgement {
-    let mut judgement = match at_proxy(scene) {
-        Ok(judgement) => judgement,
-        Err(answer) => return answer,
-    };
+    if let Some(answer) = elsewhere(scene) {
+        return answer;
+    }
+    let mut judgement = Judgement::default();
     if !scene.client_leg() {
         return Judgement::inapplicable("a session in the queue has no leg to a server");
     }
@@ -36,10 +36,8 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     by_server(&mut judgement, scene, false);
     by_log(&mut judgement, scene, |log| log.termination == "sQ");
     judgement.struck = first_shut(scene);
-    if let Some(rules) = scene.rules() {
-        if rules.servers.iter().all(|server| server.maxconn.is_none()) {
-            judgement.exclude_alone(Source::Settings, "no server has a `maxconn`: nothing waits in a queue");
-        }
+    if scene.rules().is_some_and(|rules| rules.servers.iter().all(|server| server.maxconn.is_none())) {
+        judgement.exclude_alone(Source::Settings, "no server has a `maxconn`: nothing waits in a queue");
     }
     let timeout = scene.timeouts().map(|timeouts| timeouts.queue.or(timeouts.connect));
     match timeout {

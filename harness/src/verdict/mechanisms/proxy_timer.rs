@@ -9,7 +9,7 @@ use crate::evidence::{Moment, ProxyTimeouts, Source, Span};
 use super::super::decide::{Due, Judgement};
 use super::super::scene::Scene;
 use super::patterns::{ms, s};
-use super::proxy_decision::{at_proxy, by_exit, by_log, by_server, first_shut, own_doing, stood};
+use super::proxy_decision::{by_exit, by_log, by_server, elsewhere, first_shut, own_doing, stood};
 
 /// How much earlier than nominal a timer of whole milliseconds can be seen to fire.
 const EARLY: Span = Span::millis(1);
@@ -43,17 +43,18 @@ pub enum Runs {
 
 /// Judges an endpoint of a proxy by one of its timers.
 pub fn judge(scene: &Scene<'_>, timer: &Timer) -> Judgement {
-    let mut judgement = match at_proxy(scene) {
-        Ok(judgement) => judgement,
-        Err(answer) => return answer,
-    };
+    if let Some(answer) = elsewhere(scene) {
+        return answer;
+    }
+    let mut judgement = Judgement::default();
     own_doing(&mut judgement, scene);
     judgement.struck = first_shut(scene);
     by_log(&mut judgement, scene, |log| timer.states.contains(&log.termination.as_str()));
     by_exit(&mut judgement, scene);
     by_phase(&mut judgement, scene, timer);
     by_direction(&mut judgement, scene, timer);
-    if let Some(timeouts) = scene.timeouts() {
+    let runs = timer.watches_client && timer.runs == Runs::Ordinarily || stood_at_all(scene);
+    if let Some(timeouts) = scene.timeouts().filter(|_| runs) {
         by_settings(&mut judgement, scene, timer, timeouts);
     }
     by_order(&mut judgement, scene, timer);
@@ -174,10 +175,10 @@ fn weigh(judgement: &mut Judgement, due: &Due, at: Moment) {
 fn counted_from(leg: &Scene<'_>, timer: &Timer, until: Moment) -> (Moment, String, Span) {
     let peer = &leg.peer().me().node;
     let payload = leg.last_payload(until);
-    if let Some(passed_on) = passed_on(leg, timer).filter(|_| timer.runs == Runs::HalfClosed) {
-        if payload.is_none_or(|payload| payload.at < passed_on) {
-            return (passed_on, format!("FIN passed on to {peer}"), Span(0));
-        }
+    if let Some(passed_on) = passed_on(leg, timer).filter(|_| timer.runs == Runs::HalfClosed)
+        && payload.is_none_or(|payload| payload.at < passed_on)
+    {
+        return (passed_on, format!("FIN passed on to {peer}"), Span(0));
     }
     let (accepted, unsure) = leg.accepted();
     match payload.filter(|payload| payload.at >= accepted) {
