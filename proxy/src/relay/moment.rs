@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
+/// In nanoseconds.
+const MILLISECOND: u64 = 1_000_000;
+
 /// A moment of CLOCK_MONOTONIC, to the nanosecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(u64);
@@ -21,10 +24,15 @@ impl Moment {
         Moment(seconds.unwrap_or(0) * 1_000_000_000 + nanoseconds.unwrap_or(0))
     }
 
-    /// The moment at which a timer of this limit fires that is set now.
+    /// The moment at which a timer of this limit fires that is set now: the next whole millisecond, so that timers of a session that
+    /// were set together fire together, as HAProxy's do, which counts milliseconds.
     #[must_use]
     pub fn after(self, limit: Limit) -> Moment {
-        if limit.0 == 0 { Moment::NEVER } else { Moment(self.0 + u64::from(limit.0) * 1_000_000) }
+        if limit.is_set() {
+            Moment((self.0 + u64::from(limit.0) * MILLISECOND).next_multiple_of(MILLISECOND))
+        } else {
+            Moment::NEVER
+        }
     }
 
     /// This much later.
@@ -97,9 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_fires_a_limit_after_it_is_set() {
+    fn a_timer_fires_never_early_and_less_than_a_millisecond_late() {
         let now = Moment::now();
-        let due = now.after(Limit::from(Some(Duration::from_secs(200))));
-        assert_eq!(due.since(now), Duration::from_secs(200));
+        let elapsed = now.after(Limit::from(Some(Duration::from_secs(200)))).since(now);
+        assert!((Duration::from_secs(200)..Duration::from_millis(200_001)).contains(&elapsed), "{elapsed:?}");
+    }
+
+    #[test]
+    fn timers_that_are_set_within_a_millisecond_fire_together() {
+        let (one, other) = (Moment(5_000_000_001), Moment(5_000_999_999));
+        let limit = Limit::from(Some(Duration::from_secs(1)));
+        assert_eq!(one.after(limit), other.after(limit));
     }
 }
