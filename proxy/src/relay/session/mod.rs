@@ -104,9 +104,8 @@ pub struct Session {
     pub story: Story,
     /// How far the server's side is.
     pub stage: Stage,
-    /// Before the client's, so that a proxy that ends closes it first, as HAProxy does.
-    server: Leg,
     client: Leg,
+    server: Leg,
     /// From client to server.
     up: Flow,
     /// From server to client.

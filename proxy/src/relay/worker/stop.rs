@@ -1,8 +1,8 @@
 //! How the process ends.
 //!
 //! SIGUSR1 is a soft stop: no client is accepted any more, and when the last session has ended, or `hard-stop-after` has passed
-//! and ended it, the process ends. SIGTERM and SIGINT end it at once; its kernel closes what it had open, and no session is
-//! logged, as with HAProxy (management guide, 4).
+//! and ended it, the process ends. SIGTERM and SIGINT are left to the kernel, which ends the process at once and closes what it had
+//! open; no session is logged, as with HAProxy (management guide, 4).
 
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -35,8 +35,6 @@ enum Stage {
     Soft,
     /// All sessions are ended; the process goes on until then.
     Hard(Moment),
-    /// SIGTERM or SIGINT.
-    AtOnce,
 }
 
 impl Stop {
@@ -46,9 +44,7 @@ impl Stop {
     /// As signalfd(2).
     pub fn new(hard_stop_after: Option<Duration>) -> std::io::Result<Stop> {
         let mut signals = SigSet::empty();
-        for signal in [Signal::SIGUSR1, Signal::SIGTERM, Signal::SIGINT] {
-            signals.add(signal);
-        }
+        signals.add(Signal::SIGUSR1);
         signals.thread_block()?;
         let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Stop { signals, after: hard_stop_after.into(), stage: Stage::Working })
@@ -68,17 +64,13 @@ impl Worker {
             Stage::Working => false,
             Stage::Soft => self.sessions.is_empty(),
             Stage::Hard(until) => self.sessions.is_empty() || self.now >= until,
-            Stage::AtOnce => true,
         }
     }
 
     pub(super) fn signalled(&mut self) {
-        while let Ok(Some(signal)) = self.parts.stop.signals.read_signal() {
-            let number = i32::try_from(signal.ssi_signo).unwrap_or_default();
-            match Signal::try_from(number) {
-                Ok(Signal::SIGUSR1) if self.parts.stop.stage == Stage::Working => self.soft_stop(),
-                Ok(Signal::SIGUSR1) => {}
-                _ => self.parts.stop.stage = Stage::AtOnce,
+        while let Ok(Some(_)) = self.parts.stop.signals.read_signal() {
+            if self.parts.stop.stage == Stage::Working {
+                self.soft_stop();
             }
         }
     }
