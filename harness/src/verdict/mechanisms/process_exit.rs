@@ -53,6 +53,8 @@ fn by_log(judgement: &mut Judgement, scene: &Scene<'_>) {
     let spoke = scene.me().reports.iter().find(|(_, report)| matches!(report, Report::Closed { .. }));
     if let Some((when, _)) = spoke {
         judgement.exclude(Source::Log, format!("the program itself says, at {when}, that it closed the connection"));
+    } else if let Some((when, _, text)) = scene.word() {
+        judgement.exclude(Source::Log, format!("{text}, at {when}: a dead one logs nothing"));
     } else if scene.reports() {
         judgement.support(Source::Log, "the program says nothing of a close of its own");
     }
