@@ -88,6 +88,8 @@ catalogue! {
     tcp_keepalive => TcpKeepalive,
     tcp_user_timeout => TcpUserTimeout,
     tcp_retransmission => TcpRetransmission,
+    tcp_zero_window => TcpZeroWindow,
+    tcp_connect_timeout => TcpConnectTimeout,
     tcp_connect_refused => TcpConnectRefused,
     reset_no_socket => ResetNoSocket,
     peer_fin => PeerFin,
