@@ -19,7 +19,8 @@ pub fn window_probe_death(sent: &Retransmission, answered: u32, retries: u32, ph
     let rtos = ticks(*sent.rto.start(), hz).max(1)..=ticks(*sent.rto.end(), hz).max(1);
     let all: Vec<u64> = starts(phase, rto_max, hz).flat_map(|start| ticks_of(&start)).collect();
     let doublings = retries - answered.saturating_add(1).min(retries);
-    let longest = |rto: u64| (rto * 2).checked_shl(doublings).filter(|_| doublings < 32).unwrap_or(rto_max).min(rto_max);
+    let longest =
+        |rto: u64| (rto * 2).checked_shl(doublings).filter(|_| doublings < 32).unwrap_or(rto_max).min(rto_max);
     let chain = |rto, start| Chain { rto, rto_max: longest(rto), clamp: None, start };
     let chains = rtos.flat_map(|rto| all.iter().map(move |start| chain(rto, *start)));
     let mut chains: Vec<Chain> = chains.collect();
