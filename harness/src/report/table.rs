@@ -56,7 +56,8 @@ fn line(verdict: &Verdict, width: usize, longest: usize) -> String {
         },
     };
     let name = named(verdict);
-    let mut text = format!("       {:width$}  {STRONG}{name:longest$}{STRONG:#} {by:10} {signal:4} {time}\n", verdict.name);
+    let mut text =
+        format!("       {:width$}  {STRONG}{name:longest$}{STRONG:#} {by:10} {signal:4} {time}\n", verdict.name);
     let ends: Vec<_> = verdict
         .endpoints
         .iter()

@@ -1,10 +1,10 @@
 //! A socket that nobody holds any more, and whose FIN nobody acknowledges.
 
-use crate::evidence::{Moment, Source, Span, TcpState};
+use crate::evidence::{Context, Moment, Source, Span, TcpState};
 use crate::wheel;
 
 use super::super::decide::{Due, Judgement};
-use super::super::model::before;
+use super::super::model::{StateChange, before};
 use super::super::scene::{INSTANT, Scene};
 use super::patterns::s;
 use super::tcp_retransmission::{observed_rto, phase, retransmissions};
@@ -29,10 +29,12 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     let me = scene.me();
     let waits = |state| matches!(state, TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck);
     let last = me.states.last();
-    let ended = last.filter(|change| waits(change.old) && change.new == TcpState::Close).map(|change| change.at);
+    let by_timer = |change: &&StateChange| !matches!(change.context, Context::Process { .. });
+    let ended = last.filter(|change| waits(change.old) && change.new == TcpState::Close).filter(by_timer);
+    let ended = ended.map(|change| change.at);
     match (ended, last) {
         (Some(at), _) => judgement.support(Source::Kernel, format!("the socket was ended at {at}, before its FIN was acknowledged")),
-        (None, Some(_)) => judgement.exclude(Source::Kernel, "the socket was not ended while its FIN waited for an answer"),
+        (None, Some(_)) => judgement.exclude(Source::Kernel, "the socket was not ended by a timer while its FIN waited for an answer"),
         (None, None) => {}
     }
     if let Some(at) = me.resets_received.first() {
@@ -44,6 +46,9 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     let until = ended.unwrap_or(scene.model.end);
     if let Some(reset) = me.delivered.iter().find(|seen| seen.flags.rst()) {
         judgement.exclude(Source::Wire, format!("a RST was delivered at {}", reset.at));
+    }
+    if let Some(reset) = me.sent.iter().find(|seen| seen.flags.rst()) {
+        judgement.exclude(Source::Wire, format!("it sent a RST at {}: this timer sends none", reset.at));
     }
     by_time(&mut judgement, scene, ended);
     if fin_acknowledged(scene) {
