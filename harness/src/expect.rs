@@ -1,7 +1,7 @@
 //! The author's claim against the verdicts. What does not hold is said in one line each.
 
 use crate::evidence::Span;
-use crate::scenario::{Expectation, Others, Pattern, Signal};
+use crate::scenario::{Expectation, NOTHING, Others, Pattern, Signal};
 use crate::verdict::{Verdict, Verdicts};
 
 /// Every point at which verdicts differ from what was expected; empty when all holds.
@@ -82,6 +82,15 @@ fn compare(expectation: &Expectation, verdict: &Verdict, differences: &mut Vec<S
         }
         for endpoint in fitting.filter(|endpoint| endpoint.mechanism != *wanted) {
             differs(&format!("at {}", endpoint.node), wanted, &endpoint.mechanism);
+        }
+    }
+    for (node, wanted) in &expectation.afterwards {
+        let pattern = Pattern::from(node.as_str());
+        for endpoint in verdict.endpoints.iter().filter(|endpoint| pattern.matches(&endpoint.node)) {
+            let got = endpoint.afterwards.as_ref().map_or(NOTHING, |afterwards| afterwards.mechanism.as_str());
+            if got != wanted {
+                differs(&format!("afterwards at {}", endpoint.node), wanted, got);
+            }
         }
     }
     if let Some(wanted) = &expectation.log {

@@ -91,7 +91,7 @@ async fn on_built(
 
 async fn timeline(lab: &mut Lab, case: &Case, name: &str, progress: &dyn Progress) -> Result<(), Error> {
     for client in case.clients.iter().filter(|client| client.starts == Starts::Now) {
-        lab.start_client(client.name.as_str()).await?;
+        lab.start_client(client.name.as_str(), true).await?;
     }
     for (number, step) in (1..).zip(&case.timeline) {
         progress.step(name, number, case.timeline.len(), &step.text);

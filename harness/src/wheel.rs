@@ -7,18 +7,22 @@
 //!
 //! Everything is pure: times are counted from an event, and `hz` is the kernel's CONFIG_HZ (250 on Debian).
 
+mod handshake;
 mod keepalive;
 mod orphan;
 mod retransmission;
 #[cfg(test)]
 mod simulation;
+mod window_probe;
 
 use std::ops::Range;
 use std::time::Duration;
 
+pub use handshake::{syn_ack_death, syn_death};
 pub use keepalive::{Keepalive, keepalive_death};
 pub use orphan::{fin_wait2_end, orphan_retries};
 pub use retransmission::{Retransmission, busy_user_timeout_death, first_rto, model_timeout, retransmission_death};
+pub use window_probe::window_probe_death;
 
 /// Where a timer may end, as spans counted from one event. The window is half-open, `earliest < t <= latest`: a tick runs
 /// its timers at its beginning, while an event may lie anywhere behind the beginning of its own tick.
@@ -167,6 +171,19 @@ fn starts(phase: Phase, longest_delay: u64, hz: u32) -> Box<dyn Iterator<Item = 
             Box::new(std::iter::once(since..since + PARTS))
         }
     }
+}
+
+/// The window of a timer that is armed in a tick and ends in the tick that `end` finds for that one, counted from the arming.
+fn window(nominal: Duration, phase: Phase, longest_delay: u64, hz: u32, end: impl Fn(u64) -> u64) -> Window {
+    let end = &end;
+    let ends = starts(phase, longest_delay, hz).flat_map(|start| {
+        ticks_of(&start).map(move |armed| {
+            let latest = end(armed) * PARTS - start.start.max(armed * PARTS);
+            let earliest = end(armed) * PARTS - start.end.min((armed + 1) * PARTS);
+            Window { nominal, earliest: span(earliest, hz), latest: span(latest, hz) }
+        })
+    });
+    ends.reduce(Window::union).unwrap_or(Window { nominal, earliest: nominal, latest: nominal })
 }
 
 /// The ticks in which the moments of a span lie.

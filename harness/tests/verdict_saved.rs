@@ -73,8 +73,13 @@ fn others(whole: &Verdicts, less: &Verdicts) -> Vec<String> {
         };
         let connection = (verdict.name.clone(), &before.mechanism, &verdict.mechanism);
         let ends = before.endpoints.iter().zip(&verdict.endpoints);
+        let later = ends.clone().filter_map(|(a, b)| {
+            let (before, now) = (a.afterwards.as_ref(), b.afterwards.as_ref()?);
+            let before = before.map_or(&a.mechanism, |afterwards| &afterwards.mechanism);
+            Some((format!("{} at {}, afterwards", verdict.name, a.node), before, &now.mechanism))
+        });
         let ends = ends.map(|(a, b)| (format!("{} at {}", verdict.name, a.node), &a.mechanism, &b.mechanism));
-        let named = std::iter::once(connection).chain(ends);
+        let named = std::iter::once(connection).chain(ends).chain(later);
         let other = named.filter(|(_, before, now)| before != now && *now != AMBIGUOUS && *now != UNKNOWN);
         others.extend(other.map(|(what, before, now)| format!("{what}: {before} became {now}")));
     }

@@ -41,6 +41,8 @@ struct Connection<'a> {
 struct Endpoint<'a> {
     mechanism: &'a str,
     saw: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    afterwards: Option<&'a str>,
 }
 
 impl<'a> From<&'a CaseResult> for Record<'a> {
@@ -55,7 +57,8 @@ impl<'a> From<&'a CaseResult> for Record<'a> {
 impl<'a> From<&'a Verdict> for Connection<'a> {
     fn from(verdict: &'a Verdict) -> Connection<'a> {
         let endpoints = verdict.endpoints.iter().map(|end| {
-            let endpoint = Endpoint { mechanism: &end.mechanism, saw: &end.saw };
+            let afterwards = end.afterwards.as_ref().map(|afterwards| afterwards.mechanism.as_str());
+            let endpoint = Endpoint { mechanism: &end.mechanism, saw: &end.saw, afterwards };
             (end.node.as_str(), endpoint)
         });
         Connection {

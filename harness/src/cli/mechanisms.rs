@@ -15,6 +15,7 @@ pub fn main() -> u8 {
             Scope::Cause => "",
             Scope::Endpoint => " (of an endpoint only)",
             Scope::Stranger => " (of a connection only)",
+            Scope::Orphan => " (of an endpoint that has closed, afterwards)",
         };
         anstream::println!("{STRONG}{}{STRONG:#}{scope}", entry.name);
         let lines = [

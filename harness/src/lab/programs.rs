@@ -53,11 +53,11 @@ impl Lab {
         Ok(())
     }
 
-    /// Starts a client and waits until each of its connections is made or has failed.
+    /// Starts a client and, if `awaits`, waits until each of its connections is made or has failed.
     ///
     /// # Errors
     /// When it cannot be started, or a connection is neither made nor failed in time.
-    pub async fn start_client(&mut self, name: &str) -> Result<(), Error> {
+    pub async fn start_client(&mut self, name: &str, awaits: bool) -> Result<(), Error> {
         let case = self.case.clone();
         let Some(client) = case.clients.iter().find(|client| client.name.as_str() == name) else { return Ok(()) };
         self.may_start(name)?;
@@ -75,6 +75,9 @@ impl Lab {
         let process = running.process.clone();
         self.watch.add(process.clone(), client.node.as_str(), None);
         self.running.insert(name.into(), running);
+        if !awaits {
+            return Ok(());
+        }
         let wanted = before + if actor { client.connections as usize } else { 1 };
         let made = self.ledger.until(|_| self.attempts(client) >= wanted);
         let ended = tokio::select! {

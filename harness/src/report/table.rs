@@ -64,6 +64,12 @@ fn line(verdict: &Verdict, width: usize, longest: usize) -> String {
         .filter(|end| Some(end.node.as_str()) != verdict.closed_by.as_deref() && end.mechanism != verdict.mechanism)
         .map(|end| format!("{}: {} (saw {})", end.node, end.mechanism, end.saw))
         .collect();
+    let later = verdict.endpoints.iter().filter_map(|end| {
+        let afterwards = end.afterwards.as_ref()?;
+        let at = afterwards.at_s.map_or_else(String::new, |at| format!(" at {}", seconds(at)));
+        Some(format!("{}: closed, and then {}{at}", end.node, afterwards.mechanism))
+    });
+    let ends: Vec<_> = ends.into_iter().chain(later).collect();
     if !ends.is_empty() {
         text.push_str(&format!("       {:width$}  {DIM}{}{DIM:#}\n", "", ends.join(", ")));
     }

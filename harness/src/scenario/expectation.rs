@@ -14,6 +14,9 @@ use super::vocabulary::Words;
 /// What still stands at the end of a case, and so is no mechanism of its own.
 const STANDING: [&str; 2] = ["open", "half-open"];
 
+/// What became of a socket that was closed in order at both ends.
+pub const NOTHING: &str = "nothing";
+
 /// A claim about connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Expectation {
@@ -31,6 +34,9 @@ pub struct Expectation {
     /// Mechanisms of single endpoints: node → mechanism.
     #[serde(serialize_with = "super::units::serialize_pairs")]
     pub endpoints: Vec<(String, String)>,
+    /// What became of the sockets of single endpoints after they were closed: node → mechanism, or `nothing`.
+    #[serde(serialize_with = "super::units::serialize_pairs")]
+    pub afterwards: Vec<(String, String)>,
     /// What the proxy's log says of them: a termination state such as `cD`.
     pub log: Option<String>,
     /// For which values of the matrix it is claimed; every dimension given must have one of its values. An
@@ -178,6 +184,8 @@ fn expectation<W: Words>(item: &Value<'_>, fields: &mut Fields<'_>) -> Option<Ex
         let _ = fields.optional_value("others");
         fields.error_at("others", "`others` is an item of its own");
     }
+    let ends = fields.optional_value("endpoints").map(|place| endpoints(&place, mechanism::<W>));
+    let afterwards = fields.optional_value("afterwards").map(|place| endpoints(&place, afterwards::<W>));
     let mechanism = fields.optional_value("mechanism").and_then(|place| mechanism::<W>(&place));
     let closed_by = fields.optional_value("closed_by").and_then(|place| node(&place));
     let nominal = fields.optional("nominal");
@@ -185,7 +193,6 @@ fn expectation<W: Words>(item: &Value<'_>, fields: &mut Fields<'_>) -> Option<Ex
         let signals = [("fin", Signal::Fin), ("rst", Signal::Rst), ("none", Signal::None)];
         place.choose("signal", &signals)
     });
-    let endpoints = fields.optional_value("endpoints").map(|place| endpoints::<W>(&place));
     let log = fields.optional("log");
     let when = fields.optional_value("when").map(|place| when(&place));
     Some(Expectation {
@@ -194,7 +201,8 @@ fn expectation<W: Words>(item: &Value<'_>, fields: &mut Fields<'_>) -> Option<Ex
         closed_by,
         nominal,
         signal,
-        endpoints: endpoints.unwrap_or_default(),
+        endpoints: ends.unwrap_or_default(),
+        afterwards: afterwards.unwrap_or_default(),
         log,
         when: when.unwrap_or_default(),
         line: item.line(),
@@ -271,7 +279,15 @@ fn mechanism<W: Words>(place: &Value<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn endpoints<W: Words>(place: &Value<'_>) -> Vec<(String, String)> {
+/// What became of a closed socket: a mechanism, or nothing out of the ordinary.
+fn afterwards<W: Words>(place: &Value<'_>) -> Option<String> {
+    if place.scalar("a mechanism").is_some_and(|text| text == NOTHING) {
+        return Some(NOTHING.to_owned());
+    }
+    mechanism::<W>(place)
+}
+
+fn endpoints(place: &Value<'_>, claim: fn(&Value<'_>) -> Option<String>) -> Vec<(String, String)> {
     let mut endpoints = Vec::new();
     for (name, value) in place.entries().unwrap_or_default() {
         if let Some(nodes) = place.context().scope.nodes.as_deref().map(borrowed)
@@ -280,7 +296,7 @@ fn endpoints<W: Words>(place: &Value<'_>) -> Vec<(String, String)> {
             let (message, help) = suggest::unknown("node", name, "nodes", &nodes);
             place.context().report(value.key_error(message).help(help));
         }
-        if let Some(mechanism) = mechanism::<W>(&value) {
+        if let Some(mechanism) = claim(&value) {
             endpoints.push((name.to_owned(), mechanism));
         }
     }

@@ -35,7 +35,7 @@ pub use client::{Client, Keepalive, Starts, Target};
 pub use cursor::{Fields, Value};
 pub use decode::{Decode, FileOrText, Heartbeat, OnOff, Port};
 pub use diagnostic::{Diagnostic, Errors, Span};
-pub use expectation::{ConnectionPattern, Expectation, Others, Pattern, Signal};
+pub use expectation::{ConnectionPattern, Expectation, NOTHING, Others, Pattern, Signal};
 pub use find::find;
 pub use names::{ClientName, NodeName, ProcessName, ServiceName, WireName};
 pub use node::Node;

@@ -3,7 +3,7 @@
 use super::decide::{Decision, Due, Ruling};
 use super::mechanisms::{Mechanism, Scope};
 use super::scene::{self, Scene, Way};
-use super::verdicts::{AMBIGUOUS, EndpointVerdict, Next, Since, UNKNOWN, Verdict};
+use super::verdicts::{AMBIGUOUS, Afterwards, EndpointVerdict, Next, Since, UNKNOWN, Verdict};
 use crate::evidence::Moment;
 
 /// A connection under judgement: the rulings of both endpoints, and which of them closed it.
@@ -235,7 +235,26 @@ impl<'a> Connection<'a> {
             saw: saw(scene).into(),
             at_s: at.map(seconds),
             firm: decision.firm(),
+            afterwards: self.afterwards(side),
         }
+    }
+
+    /// What the kernel did with the socket after its process had closed it, when that is no orderly close.
+    fn afterwards(&self, side: usize) -> Option<Afterwards> {
+        let scene = &self.scenes[side];
+        scene.kernel_end().filter(|end| end.way.by_process() || end.way == Way::GotFin)?;
+        let orphans = Mechanism::ALL.iter().copied().filter(|m| m.entry().scope == Scope::Orphan);
+        let decision = Decision::of(scene, orphans);
+        let Ruling::One(mechanism) = decision.ruling() else { return None };
+        let judgement = decision.judgement(mechanism)?;
+        Some(Afterwards {
+            mechanism: mechanism.name().into(),
+            at_s: judgement.struck.map(seconds),
+            nominal_s: judgement.due.as_ref().map(|due| round(due.nominal.seconds())),
+            since: judgement.due.as_ref().map(|due| Since { what: due.what.clone(), at_s: seconds(due.since) }),
+            firm: decision.firm(),
+            proof: judgement.supports.iter().map(|clue| format!("{}: {}", clue.source.name(), clue.text)).collect(),
+        })
     }
 }
 

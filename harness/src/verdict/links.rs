@@ -29,8 +29,14 @@ impl Links {
                 }
                 let Some(index) = self.connection(model, pair, at, Some(opens)) else { return };
                 let own = own(segment.from, segment.to, segment.point == Point::Sent);
-                let seen =
-                    Seen { at, flags: segment.flags, seq: segment.seq, ack: segment.ack, payload: segment.payload };
+                let seen = Seen {
+                    at,
+                    flags: segment.flags,
+                    seq: segment.seq,
+                    ack: segment.ack,
+                    window: segment.window,
+                    payload: segment.payload,
+                };
                 let endpoint = endpoint(&mut model.connections[index], own);
                 match segment.point {
                     Point::Sent => endpoint.sent.push(seen),

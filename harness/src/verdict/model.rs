@@ -190,6 +190,8 @@ pub struct Seen {
     pub seq: u32,
     /// Acknowledgement number.
     pub ack: u32,
+    /// The window that it offers, not scaled (RFC 7323 §2.3).
+    pub window: u16,
     /// Payload in bytes.
     pub payload: u32,
 }

@@ -225,6 +225,17 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Since when the peer had acknowledged as much as it had at `at`: what was retransmitted before has arrived.
+    #[must_use]
+    pub fn acknowledged_since(&self, at: Moment) -> Option<Moment> {
+        let acks = self.me().delivered.iter().filter(|seen| seen.at < at && seen.flags.ack());
+        let furthest = acks.fold(None, |far: Option<&Seen>, seen| match far {
+            Some(far) if !before(far.ack, seen.ack) => Some(far),
+            _ => Some(seen),
+        });
+        furthest.map(|seen| seen.at)
+    }
+
     /// Keepalive probes that this endpoint sent after the last segment it received before `at` (RFC 9293 §3.8.4).
     #[must_use]
     pub fn unanswered_probes(&self, at: Moment) -> Vec<Moment> {

@@ -104,6 +104,26 @@ pub struct EndpointVerdict {
     pub at_s: Option<f64>,
     /// As for the connection.
     pub firm: bool,
+    /// What became of its socket after its process had closed it, when its kernel ended that by a timer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub afterwards: Option<Afterwards>,
+}
+
+/// How a socket ended that no process held any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Afterwards {
+    /// The mechanism.
+    pub mechanism: String,
+    /// When, if that was seen.
+    pub at_s: Option<f64>,
+    /// The nominal time of its timer.
+    pub nominal_s: Option<f64>,
+    /// What that is counted from.
+    pub since: Option<Since>,
+    /// As for the connection.
+    pub firm: bool,
+    /// One line per fact.
+    pub proof: Vec<String>,
 }
 
 /// A proxy's health checks of one server.

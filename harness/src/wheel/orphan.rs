@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{PARTS, Phase, Window, expiry, span, starts, ticks, ticks_of};
+use super::{Phase, Window, expiry, ticks, window};
 
 /// The longest time that a socket waits in TIME-WAIT, and the longest that FIN-WAIT-2 can wait there (TCP_TIMEWAIT_LEN).
 const TIME_WAIT: Duration = Duration::from_secs(60);
@@ -31,16 +31,10 @@ pub fn fin_wait2_end(fin_timeout: Duration, phase: Phase, hz: u32) -> Window {
     let beyond = fin_timeout.saturating_sub(TIME_WAIT);
     let (nominal, delay) =
         if beyond.is_zero() { (fin_timeout, ticks(fin_timeout, hz)) } else { (beyond * 2, ticks(beyond, hz)) };
-    let ends = starts(phase, delay, hz).flat_map(|start| {
-        ticks_of(&start).map(move |armed| {
-            let first = expiry(armed, armed + delay);
-            let end = if beyond.is_zero() { first } else { expiry(first + 1, first + delay) };
-            let latest = end * PARTS - start.start.max(armed * PARTS);
-            let earliest = end * PARTS - start.end.min((armed + 1) * PARTS);
-            Window { nominal, earliest: span(earliest, hz), latest: span(latest, hz) }
-        })
-    });
-    ends.reduce(Window::union).unwrap_or(Window { nominal, earliest: nominal, latest: nominal })
+    window(nominal, phase, delay, hz, |armed| {
+        let first = expiry(armed, armed + delay);
+        if beyond.is_zero() { first } else { expiry(first + 1, first + delay) }
+    })
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ pub fn first_rto(gap: Duration, hz: u32) -> RangeInclusive<Duration> {
 }
 
 /// A span in ticks, rounded to the nearest.
-fn nearest_tick(span: Duration, hz: u32) -> u64 {
+pub(super) fn nearest_tick(span: Duration, hz: u32) -> u64 {
     (parts(span, hz) + PARTS / 2) / PARTS
 }
 
@@ -102,20 +102,20 @@ fn death(sent: &Retransmission, timeout: Duration, clamped: bool, phase: Phase, 
     windows.reduce(Window::union).unwrap_or(Window { nominal: timeout, earliest: timeout, latest: timeout })
 }
 
-/// The timeouts that follow a first retransmission, in ticks.
+/// The timeouts that follow a first retransmission, or a first window probe, in ticks.
 #[derive(Clone, Copy)]
-struct Chain {
-    rto: u64,
-    rto_max: u64,
+pub(super) struct Chain {
+    pub rto: u64,
+    pub rto_max: u64,
     /// The user timeout in parts of a tick, beyond which no timer is armed.
-    clamp: Option<u64>,
+    pub clamp: Option<u64>,
     /// The tick of the first retransmission.
-    start: u64,
+    pub start: u64,
 }
 
 impl Chain {
     /// How many ticks after its start each timeout comes.
-    fn timeouts(self) -> impl Iterator<Item = u64> {
+    pub fn timeouts(self) -> impl Iterator<Item = u64> {
         let (start, mut now, mut rto) = (self.start, self.start, self.rto);
         std::iter::repeat_with(move || {
             rto = (rto * 2).min(self.rto_max).max(1);
@@ -133,7 +133,7 @@ impl Chain {
     }
 
     /// Whether these retransmissions are its own. Each may have been captured a little late.
-    fn passes(self, seen: &[u64]) -> bool {
+    pub fn passes(self, seen: &[u64]) -> bool {
         self.timeouts().zip(seen).all(|(timeout, seen)| timeout.abs_diff(*seen) <= 1)
     }
 }

@@ -29,7 +29,9 @@ pub const ENTRY: Entry = Entry {
             judgement.exclude(Source::Kernel, "the other endpoint stands in the table at the end, ESTABLISHED");
         }
         // A kernel gives up in silence only when it waits for something.
-        let waits = peer.unacknowledged(scene.model.end) > 0;
+        let end = scene.model.end;
+        let closed = peer.last_received(end).is_some_and(|seen| seen.window == 0);
+        let waits = peer.unacknowledged(end) > 0 || closed && !peer.unanswered_probes(end).is_empty();
         if peer.me().host_down.is_none() && !waits && no_end_on_wire(&peer) {
             judgement.exclude(Source::Wire, "the other endpoint put no FIN or RST on the wire, and waits for no answer");
         }

@@ -16,6 +16,8 @@ pub enum Scope {
     Endpoint,
     /// Only the cause of a connection that one endpoint lost to a RST of no endpoint.
     Stranger,
+    /// Only what became of an endpoint's socket after its process had closed it.
+    Orphan,
 }
 
 /// One mechanism.
@@ -88,6 +90,10 @@ catalogue! {
     tcp_keepalive => TcpKeepalive,
     tcp_user_timeout => TcpUserTimeout,
     tcp_retransmission => TcpRetransmission,
+    tcp_zero_window => TcpZeroWindow,
+    tcp_connect_timeout => TcpConnectTimeout,
+    tcp_orphan_retries => TcpOrphanRetries,
+    tcp_fin_timeout => TcpFinTimeout,
     tcp_connect_refused => TcpConnectRefused,
     reset_no_socket => ResetNoSocket,
     peer_fin => PeerFin,

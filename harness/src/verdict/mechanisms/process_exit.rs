@@ -50,9 +50,11 @@ fn by_exit(judgement: &mut Judgement, scene: &Scene<'_>) {
 
 /// Who still speaks is not dead: a program that says that it has closed the socket left none to its kernel.
 fn by_log(judgement: &mut Judgement, scene: &Scene<'_>) {
-    let spoke = scene.me().reports.iter().find(|(_, report)| matches!(report, Report::Closed { .. }));
-    if let Some((when, _)) = spoke {
-        judgement.exclude(Source::Log, format!("the program itself says, at {when}, that it closed the connection"));
+    let ends = |report: &Report| matches!(report, Report::Closed { .. } | Report::ConnectFailed { .. });
+    let spoke = scene.me().reports.iter().find(|(_, report)| ends(report));
+    if let Some((when, report)) = spoke {
+        let what = if matches!(report, Report::Closed { .. }) { "it closed the connection" } else { "connect(2) failed" };
+        judgement.exclude(Source::Log, format!("the program itself says, at {when}, that {what}"));
     } else if let Some((when, _, text)) = scene.word() {
         judgement.exclude(Source::Log, format!("{text}, at {when}: a dead one logs nothing"));
     } else if scene.reports() {

@@ -57,12 +57,18 @@ fn by_silence(judgement: &mut Judgement, scene: &Scene<'_>) {
     if scene.reset_made().is_some() {
         judgement.exclude(Source::Kernel, "the kernel made a RST: this timer makes none");
     }
-    let count = scene.me().retransmits.iter().filter(|at| **at < end.at).count();
+    let count = retransmitted(scene, end.at);
     if count > 0 {
         judgement.support(Source::Kernel, format!("{count} retransmissions"));
     } else {
-        judgement.exclude(Source::Kernel, "nothing was retransmitted");
+        judgement.exclude(Source::Kernel, "nothing was retransmitted that was not acknowledged then");
     }
+}
+
+/// How often the kernel retransmitted, before `end`, what was still unacknowledged then, as far as the wire tells.
+pub(super) fn retransmitted(scene: &Scene<'_>, end: Moment) -> usize {
+    let since = scene.acknowledged_since(end).unwrap_or_default();
+    scene.me().retransmits.iter().filter(|at| **at > since && **at < end).count()
 }
 
 fn by_time(judgement: &mut Judgement, scene: &Scene<'_>, end: Option<Moment>) {
