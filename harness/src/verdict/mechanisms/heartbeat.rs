@@ -8,7 +8,7 @@ use crate::evidence::{Moment, Source, Span, Why};
 use super::super::decide::{Due, Judgement};
 use super::super::protocol::Spoke;
 use super::super::scene::{Scene, Way};
-use super::patterns::{ends_by, must_show_own, s};
+use super::patterns::{ends_by, must_show_own_fin, s};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -106,7 +106,7 @@ fn judge(scene: &Scene<'_>) -> Judgement {
             _ => judgement.exclude(Source::Log, text),
         }
     }
-    must_show_own(&mut judgement, scene);
+    must_show_own_fin(&mut judgement, scene);
     judgement
 }
 

@@ -123,11 +123,21 @@ pub fn never_answered(scene: &Scene<'_>) -> bool {
     scene.side == 1 && syn(&scene.peer()) && !syn(scene)
 }
 
-/// Excludes an end of this endpoint's own making that the wire and the kernel would both show, and do not: in the kernel only shows
-/// an attempt that is given up before it is answered, and a FIN that waits behind data that nobody acknowledges.
+/// Excludes an end of this endpoint's own making that the wire and the kernel would both show, and do not: an attempt that is
+/// given up before it is answered shows in the kernel only.
 pub fn must_show_own(judgement: &mut Judgement, scene: &Scene<'_>) {
+    shows_unless(judgement, scene, unanswered(scene));
+}
+
+/// As [`must_show_own`], for a FIN of a program's own: on the wire it waits behind data that nobody acknowledges, and for ever if
+/// the connection is broken.
+pub fn must_show_own_fin(judgement: &mut Judgement, scene: &Scene<'_>) {
+    shows_unless(judgement, scene, unanswered(scene) || scene.unacknowledged(scene.until()) > 0);
+}
+
+fn shows_unless(judgement: &mut Judgement, scene: &Scene<'_>, hidden_on_wire: bool) {
     stands(judgement, scene);
-    if !unanswered(scene) && scene.unacknowledged(scene.until()) == 0 {
+    if !hidden_on_wire {
         shows_on_wire(judgement, scene);
     }
     shows_in_trace(judgement, scene);

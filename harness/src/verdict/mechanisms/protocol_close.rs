@@ -5,7 +5,7 @@ use crate::evidence::{Meaning, Source, Why};
 use super::super::decide::Judgement;
 use super::super::protocol::Spoke;
 use super::super::scene::{Scene, Way};
-use super::patterns::{ends_by, must_show_own};
+use super::patterns::{ends_by, must_show_own_fin};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -36,7 +36,7 @@ fn judge(scene: &Scene<'_>) -> Judgement {
             _ => judgement.exclude(Source::Log, text),
         }
     }
-    must_show_own(&mut judgement, scene);
+    must_show_own_fin(&mut judgement, scene);
     judgement
 }
 
