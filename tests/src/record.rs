@@ -9,7 +9,8 @@ use whyclosed::verdict::{Checks, Verdict};
 /// A case.
 #[derive(Debug, Serialize)]
 pub struct Record<'a> {
-    connections: BTreeMap<&'a str, Connection<'a>>,
+    /// By name; of several with one name, as a session's attempts to connect are, the second one's name ends in ` (2)`.
+    connections: BTreeMap<String, Connection<'a>>,
     /// How many health checks there were depends on the moment; that there were some, and that some failed, does not.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     checks: BTreeMap<&'a str, &'static str>,
@@ -47,8 +48,18 @@ struct Endpoint<'a> {
 
 impl<'a> From<&'a CaseResult> for Record<'a> {
     fn from(case: &'a CaseResult) -> Record<'a> {
+        let name = |index: usize| {
+            let name = &case.connections[index].name;
+            let number = case.connections[..=index].iter().filter(|other| other.name == *name).count();
+            if number == 1 { name.clone() } else { format!("{name} ({number})") }
+        };
         Record {
-            connections: case.connections.iter().map(|verdict| (verdict.name.as_str(), verdict.into())).collect(),
+            connections: case
+                .connections
+                .iter()
+                .enumerate()
+                .map(|(index, verdict)| (name(index), verdict.into()))
+                .collect(),
             checks: case.checks.iter().map(|checks| (checks.name.as_str(), outcome(checks))).collect(),
         }
     }

@@ -4,7 +4,7 @@ use super::decide::{Decision, Due, Ruling};
 use super::mechanisms::{Mechanism, Scope};
 use super::scene::{self, Scene, Way};
 use super::verdicts::{AMBIGUOUS, Afterwards, EndpointVerdict, Next, Since, UNKNOWN, Verdict};
-use crate::evidence::Moment;
+use crate::evidence::{Moment, Source};
 
 /// A connection under judgement: the rulings of both endpoints, and which of them closed it.
 pub struct Connection<'a> {
@@ -126,7 +126,11 @@ impl<'a> Connection<'a> {
         }
         self.explain(verdict, judgement.due.as_ref(), struck);
         if mechanism == Mechanism::ProxyRelayed {
-            self.chain(verdict, scene);
+            self.chain(verdict, scene, "passed on");
+        } else if let Some(half) =
+            [Source::Kernel, Source::Wire].into_iter().find_map(|source| scene.half_closed(source))
+        {
+            self.chain(verdict, scene, &format!("half-closed since {}", half.since));
         }
     }
 
@@ -204,11 +208,11 @@ impl<'a> Connection<'a> {
     }
 
     /// Whose end a proxy passed on.
-    fn chain(&self, verdict: &mut Verdict, scene: &Scene<'_>) {
+    fn chain(&self, verdict: &mut Verdict, scene: &Scene<'_>, what: &str) {
         let Some(other) = scene.other_leg() else { return };
         let cause = Connection::of(Scene { side: 0, ..other }).verdict("");
         let because = format!("{}: {}", cause.name, cause.mechanism);
-        verdict.proof.insert(0, format!("passed on because {because}"));
+        verdict.proof.insert(0, format!("{what} because {because}"));
         verdict.because = Some(because);
     }
 

@@ -60,7 +60,7 @@ pub struct Verdict {
     pub sources: Vec<Source>,
     /// How each endpoint ended.
     pub endpoints: Vec<EndpointVerdict>,
-    /// The connection whose end this one passes on.
+    /// The connection whose end this one passes on, or by whose close it came to stand half-closed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub because: Option<String>,
     /// The termination state that the proxy logged for the session.

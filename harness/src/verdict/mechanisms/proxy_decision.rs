@@ -4,8 +4,9 @@
 use crate::evidence::{Moment, ProxyLog, Role, Source};
 
 use super::super::decide::Judgement;
-use super::super::scene::{Ending, Scene};
+use super::super::scene::{Ending, Scene, close};
 use super::patterns::{must_show_own, seen};
+use super::proxy_stop::told_to_stop;
 
 /// The judgement of a proxy's decision at an endpoint that is not a proxy's, or is not known to be one.
 pub fn elsewhere(scene: &Scene<'_>) -> Option<Judgement> {
@@ -74,10 +75,15 @@ pub fn by_log(judgement: &mut Judgement, scene: &Scene<'_>, fits: impl Fn(&Proxy
     }
 }
 
-/// The proxy lived.
+/// The proxy lived, and was not about to stop at once.
 pub fn by_exit(judgement: &mut Judgement, scene: &Scene<'_>) {
     if let Some(exit) = scene.exit() {
         judgement.exclude(Source::Kernel, format!("the proxy's process ended at {}", exit.at));
+    }
+    let Some(end) = scene.end() else { return };
+    let told = told_to_stop(scene).filter(|(at, verb, _)| verb == "terminate" && close(*at, end.at));
+    if let Some((at, verb, target)) = told {
+        judgement.exclude(Source::Timeline, format!("just before, at {at}, `{verb}: {target}`"));
     }
 }
 

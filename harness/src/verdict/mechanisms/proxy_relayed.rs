@@ -73,10 +73,19 @@ fn by_log(judgement: &mut Judgement, scene: &Scene<'_>) {
     }
 }
 
+/// The wire shows that nothing from outside ended a leg, nor could have ended it in silence: a kernel that gives up sends a RST, or waits
+/// for the answer to what it has sent.
+fn untouched(leg: &Scene<'_>) -> bool {
+    match leg.wire_end() {
+        Some(end) => end.way == Way::SentFin,
+        None => leg.unacknowledged(leg.until()) == 0,
+    }
+}
+
 fn against_the_other_leg(judgement: &mut Judgement, scene: &Scene<'_>, other: &Scene<'_>) {
     let limit = Span(AT_ONCE.0 + scene.model.canary.0);
-    if unanswered(scene) && other.wire_end().is_none_or(|theirs| theirs.way.by_process()) && other.model.has(Source::Wire) {
-        judgement.exclude(Source::Wire, "nothing from outside had ended the client's leg");
+    if scene.wire_end().is_none() && scene.model.has(Source::Wire) && untouched(other) {
+        judgement.exclude(Source::Wire, "nothing from outside had ended the other leg");
     }
     for mine in scene.endings() {
         let theirs = other.endings().into_iter().find(|theirs| theirs.source == mine.source);

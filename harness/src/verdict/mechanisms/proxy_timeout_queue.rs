@@ -38,6 +38,7 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     judgement.struck = first_shut(scene);
     if scene.rules().is_some_and(|rules| rules.servers.iter().all(|server| server.maxconn.is_none())) {
         judgement.exclude_alone(Source::Settings, "no server has a `maxconn`: nothing waits in a queue");
+        return judgement;
     }
     let timeout = scene.timeouts().map(|timeouts| timeouts.queue.or(timeouts.connect));
     match timeout {

@@ -52,8 +52,8 @@ pub fn judge(scene: &Scene<'_>, timer: &Timer) -> Judgement {
     by_log(&mut judgement, scene, |log| timer.states.contains(&log.termination.as_str()));
     by_exit(&mut judgement, scene);
     by_phase(&mut judgement, scene, timer);
-    by_direction(&mut judgement, scene, timer);
-    let runs = timer.watches_client && timer.runs == Runs::Ordinarily || stood_at_all(scene);
+    let stands_still = by_direction(&mut judgement, scene, timer);
+    let runs = (timer.watches_client && timer.runs == Runs::Ordinarily || stood_at_all(scene)) && !stands_still;
     if let Some(timeouts) = scene.timeouts().filter(|_| runs) {
         by_settings(&mut judgement, scene, timer, timeouts);
     }
@@ -70,8 +70,9 @@ fn by_phase(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer) {
     }
 }
 
-/// A leg that stands half-closed has a timer of its own, and the leg whose peer has closed none at all.
-fn by_direction(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer) {
+/// A leg that stands half-closed has a timer of its own, and the leg whose peer has closed none at all: whether this one stands still.
+fn by_direction(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer) -> bool {
+    let mut stands_still = false;
     for source in [Source::Kernel, Source::Wire] {
         let half = |leg: Option<Scene<'_>>| leg.is_some_and(|leg| leg.half_closed(source).is_some());
         let (client, server) = scene.legs();
@@ -82,8 +83,10 @@ fn by_direction(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer) {
             judgement.exclude(source, "the leg that it watches did not stand half-closed");
         } else if timer.runs == Runs::Ordinarily && other {
             judgement.exclude(source, "the peer of the leg that it watches had closed: nothing is waited for there");
+            stands_still = true;
         }
     }
+    stands_still
 }
 
 fn by_settings(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer, timeouts: &ProxyTimeouts) {
