@@ -15,6 +15,9 @@ use rand::{RngExt, SeedableRng};
 /// How long anything here may take before the test fails.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// What a test of relay takes for granted.
+const WORKS: &str = "this host's own sockets, files and processes work";
+
 /// A running relay in front of a server that the test itself is.
 struct Relay {
     process: Child,
@@ -38,25 +41,25 @@ impl Relay {
     }
 
     fn start_with(global: &str, more: &str) -> Relay {
-        let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let folder = tempfile::tempdir().unwrap();
+        let server = TcpListener::bind("127.0.0.1:0").expect(WORKS);
+        let folder = tempfile::tempdir().expect(WORKS);
         let at = folder.path().display();
         let at_proxy = own_address();
         let text = format!(
             "global\n {}\n stats socket {at}/stats level admin\nlisten lb\n bind {at_proxy}\n mode tcp\n log global\n \
              option tcplog\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n server s1 {}\n {more}\n",
             global.replace("{folder}", &at.to_string()),
-            server.local_addr().unwrap()
+            server.local_addr().expect(WORKS)
         );
         let file = folder.path().join("relay.cfg");
-        std::fs::write(&file, text).unwrap();
+        std::fs::write(&file, text).expect(WORKS);
         let mut process = Command::new(env!("CARGO_BIN_EXE_relay"))
             .args(["-db", "-f"])
             .arg(&file)
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap();
-        let log = BufReader::new(process.stdout.take().unwrap());
+            .expect(WORKS);
+        let log = BufReader::new(process.stdout.take().expect(WORKS));
         let relay = Relay { process, log, address: at_proxy, server, folder };
         relay.wait_until_it_listens();
         relay
@@ -73,11 +76,11 @@ impl Relay {
 
     /// A session: its client, its server.
     fn session(&self) -> (TcpStream, TcpStream) {
-        let client = TcpStream::connect(self.address).unwrap();
-        let (server, _) = self.server.accept().unwrap();
+        let client = TcpStream::connect(self.address).expect(WORKS);
+        let (server, _) = self.server.accept().expect(WORKS);
         for stream in [&client, &server] {
-            stream.set_read_timeout(Some(LIMIT)).unwrap();
-            stream.set_write_timeout(Some(LIMIT)).unwrap();
+            stream.set_read_timeout(Some(LIMIT)).expect(WORKS);
+            stream.set_write_timeout(Some(LIMIT)).expect(WORKS);
         }
         (client, server)
     }
@@ -96,7 +99,7 @@ impl Relay {
 
     fn logged(&mut self) -> SessionLog {
         let mut line = String::new();
-        self.log.read_line(&mut line).unwrap();
+        self.log.read_line(&mut line).expect(WORKS);
         SessionLog::parse(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 }
@@ -115,10 +118,10 @@ fn write_all(mut stream: TcpStream, seed: u64, total: usize) {
     while left > 0 {
         let mut piece = vec![0; chance.random_range(1..=200_000).min(left)];
         chance.fill(&mut piece[..]);
-        stream.write_all(&piece).unwrap();
+        stream.write_all(&piece).expect(WORKS);
         left -= piece.len();
     }
-    stream.shutdown(Shutdown::Write).unwrap();
+    stream.shutdown(Shutdown::Write).expect(WORKS);
 }
 
 /// What [`write_all`] writes with this seed.
