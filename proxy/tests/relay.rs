@@ -207,7 +207,8 @@ fn the_operator_sees_both_connections_of_a_session() {
     assert_eq!(session.listener, Some(client.peer_addr().unwrap()));
     assert_eq!(session.source, Some(server.peer_addr().unwrap()));
     assert_eq!(session.server_address, Some(server.local_addr().unwrap()));
-    assert_eq!(session.request.read_expires.map(|left| left.as_secs() / 2), Some(29));
+    let left = session.request.read_expires.map(|left| left.as_secs());
+    assert!(left.is_some_and(|left| (50..=60).contains(&left)), "{left:?} s of a minute are left");
 }
 
 #[test]
