@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use whyclosed::evidence::{Event, Fact, Point};
+use whyclosed::evidence::{Event, Fact, Point, Role};
 use whyclosed::report::results::CaseResult;
 
 /// A SYN, FIN or RST that a node put on a wire.
@@ -27,15 +27,17 @@ impl Signal {
     }
 }
 
-/// Every signal of a case in the order of its sending. Health checks are left out: how many there are is a matter of the moment.
+/// Every signal of a case's proxies in the order of its sending; what other nodes send is their answer. Health checks are left out: how many there are is a matter of the moment.
 #[must_use]
 pub fn signals(case: &CaseResult, events: &[Event]) -> Vec<Signal> {
     let checks: HashSet<&str> = case.checks.iter().map(|check| check.name.as_str()).collect();
     let mut nodes: HashMap<Ipv4Addr, &str> = HashMap::new();
+    let mut proxies: HashSet<&str> = HashSet::new();
     let mut connections: HashMap<[SocketAddrV4; 2], Seen> = HashMap::new();
     for event in events {
         match &event.fact {
             Fact::Node { node, address } => drop(nodes.insert(*address, node)),
+            Fact::Program { node, role: Role::Proxy, .. } => drop(proxies.insert(node)),
             Fact::Segment(segment) if segment.point == Point::Sent => {
                 let mut ends = [segment.from, segment.to];
                 ends.sort();
@@ -68,6 +70,7 @@ pub fn signals(case: &CaseResult, events: &[Event]) -> Vec<Signal> {
             kind,
         }));
     }
+    signals.retain(|signal| proxies.contains(signal.node.as_str()));
     signals.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));
     signals
 }

@@ -1,7 +1,5 @@
-//! relay ends sessions as HAProxy does, in every scenario that runs with both: every node sends the same signals on the same
-//! connections, in the same order and at the same time, and the log has the same termination states.
-//!
-//! Each node's own order is compared: which of two nodes is quicker within microseconds is no proxy's doing.
+//! relay ends sessions as HAProxy does, in every scenario that runs with both: it sends the same signals on the same connections, in the
+//! same order and at the same time, and its log has the same termination states.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -58,7 +56,7 @@ fn name(case: &CaseResult) -> String {
 
 fn differences(found: &Found, haproxy: &CaseResult, relay: &CaseResult) -> Result<Vec<(What, String)>> {
     let (theirs, ours) = (found.evidence(haproxy)?, found.evidence(relay)?);
-    let signals = [by_node(signals(haproxy, &theirs)), by_node(signals(relay, &ours))];
+    let signals = [signals(haproxy, &theirs), signals(relay, &ours)];
     let log = [logged(&theirs), logged(&ours)];
     let mut differences = Vec::new();
     let [one, other] = &signals;
@@ -71,12 +69,6 @@ fn differences(found: &Found, haproxy: &CaseResult, relay: &CaseResult) -> Resul
         differences.push((What::Log, format!("  haproxy {:?}\n  relay   {:?}", log[0], log[1])));
     }
     Ok(differences)
-}
-
-/// What each node sent, in its order, node after node.
-fn by_node(mut signals: Vec<Signal>) -> Vec<Signal> {
-    signals.sort_by(|one, other| one.node.cmp(&other.node));
-    signals
 }
 
 fn beside(signals: &[Vec<Signal>; 2]) -> String {
