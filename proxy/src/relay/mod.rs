@@ -12,7 +12,7 @@
 //! check.rs     its health checks
 //! operator.rs  the stats socket
 //! log/         what is logged, and where it goes
-//! sessions.rs  all sessions
+//! sessions.rs  all sessions, and who else events name
 //! poll.rs, timers.rs, moment.rs, socket.rs, block.rs: waiting, clocks, system calls, memory
 //! ```
 //!

@@ -8,15 +8,13 @@ use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
-use slab::Slab;
-
 use super::backend::Backend;
 use super::frontend::Frontend;
 use super::log::wall;
 use super::moment::{Limit, Moment};
 use super::poll::Key;
 use super::session::{Session, Side};
-use super::sessions::Sessions;
+use super::sessions::{Keyed, Sessions};
 use super::socket;
 use crate::config::StatsLevel;
 
@@ -84,8 +82,7 @@ pub struct View<'a> {
 #[derive(Debug, Default)]
 pub struct Operators {
     sockets: Vec<(UnixListener, StatsLevel)>,
-    connected: Slab<(u32, Operator)>,
-    serial: u32,
+    connected: Keyed<Operator>,
     /// `stats timeout`.
     limit: Limit,
     /// `stats maxconn`.
@@ -105,7 +102,7 @@ impl Operators {
     /// The sockets, ready to be asked; an operator may be silent for `limit`.
     #[must_use]
     pub fn new(sockets: Vec<(UnixListener, StatsLevel)>, limit: Duration, most: usize) -> Operators {
-        Operators { sockets, connected: Slab::new(), serial: 0, limit: Some(limit).into(), most }
+        Operators { sockets, connected: Keyed::default(), limit: Some(limit).into(), most }
     }
 
     /// The sockets that are listened on.
@@ -121,31 +118,25 @@ impl Operators {
             return None;
         }
         stream.set_nonblocking(true).ok()?;
-        self.serial = (self.serial + 1) & ((1 << Key::SERIAL_BITS) - 1);
-        let place = self.connected.insert((self.serial, Operator { stream, level, asked: Vec::new(), answer: None }));
-        let key = Key { place: u32::try_from(place).unwrap_or(u32::MAX), serial: self.serial };
+        let key = self.connected.insert(Operator { stream, level, asked: Vec::new(), answer: None });
         Some((key, now.after(self.limit)))
     }
 
     /// An operator's connection.
     #[must_use]
     pub fn stream(&self, key: Key) -> Option<impl AsFd + '_> {
-        let found = self.connected.get(key.place as usize).filter(|(serial, _)| *serial == key.serial);
-        found.map(|(_, operator)| operator.stream.as_fd())
+        self.connected.get(key).map(|operator| operator.stream.as_fd())
     }
 
     /// Ends an operator's connection.
     pub fn dismiss(&mut self, key: Key) {
-        if self.connected.get(key.place as usize).is_some_and(|(serial, _)| *serial == key.serial) {
-            self.connected.remove(key.place as usize);
-        }
+        self.connected.remove(key);
     }
 
     /// Reads what an operator says, and answers; one line is answered, and the connection ends. What is ordered is for the caller
     /// to do.
     pub fn serve(&mut self, key: Key, view: &View<'_>) -> Option<Order> {
-        let found = self.connected.get_mut(key.place as usize).filter(|(serial, _)| *serial == key.serial);
-        let (_, operator) = found?;
+        let operator = self.connected.get_mut(key)?;
         let order = if operator.answer.is_none() { operator.listen(view) } else { None };
         if operator.is_served() {
             self.dismiss(key);

@@ -1,40 +1,49 @@
-//! The sessions that there are.
+//! Those that events name: sessions, operators, each known by its key.
 
 use slab::Slab;
 
 use super::poll::Key;
 use super::session::Session;
 
-/// All sessions, each known by its key.
-#[derive(Debug, Default)]
-pub struct Sessions {
-    slab: Slab<(u32, Session)>,
+/// All sessions.
+pub type Sessions = Keyed<Session>;
+
+/// Owners of a descriptor, each known by a key that no later one has.
+#[derive(Debug)]
+pub struct Keyed<T> {
+    slab: Slab<(u32, T)>,
     serial: u32,
 }
 
-impl Sessions {
-    /// Takes a session in.
-    pub fn insert(&mut self, session: Session) -> Key {
+impl<T> Default for Keyed<T> {
+    fn default() -> Self {
+        Keyed { slab: Slab::new(), serial: 0 }
+    }
+}
+
+impl<T> Keyed<T> {
+    /// Takes one in.
+    pub fn insert(&mut self, owner: T) -> Key {
         self.serial = (self.serial + 1) & ((1 << Key::SERIAL_BITS) - 1);
-        let place = self.slab.insert((self.serial, session));
-        // There are fewer sessions than descriptors, and a descriptor is a signed 32-bit number.
+        let place = self.slab.insert((self.serial, owner));
+        // There are fewer of them than descriptors, and a descriptor is a signed 32-bit number.
         Key { place: u32::try_from(place).unwrap_or(u32::MAX), serial: self.serial }
     }
 
-    /// A session, unless it is over.
+    /// One of them, unless it is gone.
     #[must_use]
-    pub fn get(&self, key: Key) -> Option<&Session> {
-        self.slab.get(key.place as usize).filter(|(serial, _)| *serial == key.serial).map(|(_, session)| session)
+    pub fn get(&self, key: Key) -> Option<&T> {
+        self.slab.get(key.place as usize).filter(|(serial, _)| *serial == key.serial).map(|(_, owner)| owner)
     }
 
-    /// A session, unless it is over.
-    pub fn get_mut(&mut self, key: Key) -> Option<&mut Session> {
+    /// One of them, unless it is gone.
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let found = self.slab.get_mut(key.place as usize).filter(|(serial, _)| *serial == key.serial);
-        found.map(|(_, session)| session)
+        found.map(|(_, owner)| owner)
     }
 
-    /// Takes a session out.
-    pub fn remove(&mut self, key: Key) -> Option<Session> {
+    /// Takes one out.
+    pub fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
         Some(self.slab.remove(key.place as usize).1)
     }
@@ -52,9 +61,9 @@ impl Sessions {
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = (Key, &Session)> {
-        self.slab.iter().map(|(place, (serial, session))| {
-            (Key { place: u32::try_from(place).unwrap_or(u32::MAX), serial: *serial }, session)
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        self.slab.iter().map(|(place, (serial, owner))| {
+            (Key { place: u32::try_from(place).unwrap_or(u32::MAX), serial: *serial }, owner)
         })
     }
 }
