@@ -33,7 +33,8 @@ pub fn signals(case: &CaseResult, events: &[Event]) -> Vec<Signal> {
     let checks: HashSet<&str> = case.checks.iter().map(|check| check.name.as_str()).collect();
     let mut nodes: HashMap<Ipv4Addr, &str> = HashMap::new();
     let mut proxies: HashSet<&str> = HashSet::new();
-    let mut connections: HashMap<[SocketAddrV4; 2], Seen> = HashMap::new();
+    let mut connections: Vec<Seen> = Vec::new();
+    let mut latest: HashMap<[SocketAddrV4; 2], usize> = HashMap::new();
     for event in events {
         match &event.fact {
             Fact::Node { node, address } => drop(nodes.insert(*address, node)),
@@ -41,11 +42,21 @@ pub fn signals(case: &CaseResult, events: &[Event]) -> Vec<Signal> {
             Fact::Segment(segment) if segment.point == Point::Sent => {
                 let mut ends = [segment.from, segment.to];
                 ends.sort();
-                let seen = connections.entry(ends).or_insert_with(|| Seen {
-                    opener: [segment.from, segment.to],
-                    payload: false,
-                    signals: Vec::new(),
-                });
+                // Ports are used again: a SYN with another number opens another connection.
+                let opens = (segment.flags.syn() && !segment.flags.ack()).then_some(segment.seq);
+                let known = latest.get(&ends).copied();
+                let index = known.filter(|index| opens.is_none() || connections[*index].opened == opens);
+                let index = index.unwrap_or(connections.len());
+                if index == connections.len() {
+                    connections.push(Seen {
+                        opened: opens,
+                        opener: [segment.from, segment.to],
+                        payload: false,
+                        signals: Vec::new(),
+                    });
+                    latest.insert(ends, index);
+                }
+                let seen = &mut connections[index];
                 seen.payload |= segment.payload > 0;
                 if let Some(kind) = kind(segment) {
                     seen.signals.push((event.at_ns.seconds(), segment.from, kind));
@@ -57,7 +68,7 @@ pub fn signals(case: &CaseResult, events: &[Event]) -> Vec<Signal> {
     let name =
         |address: &SocketAddrV4| nodes.get(address.ip()).map_or_else(|| address.to_string(), ToString::to_string);
     let mut signals = Vec::new();
-    for seen in connections.values() {
+    for seen in &connections {
         let connection = [name(&seen.opener[0]), name(&seen.opener[1])];
         if !seen.payload && checks.contains(connection.join("->").as_str()) {
             continue;
@@ -77,6 +88,8 @@ pub fn signals(case: &CaseResult, events: &[Event]) -> Vec<Signal> {
 
 /// A connection on the wires.
 struct Seen {
+    /// The number of the SYN that opened it.
+    opened: Option<u32>,
     opener: [SocketAddrV4; 2],
     payload: bool,
     signals: Vec<(f64, SocketAddrV4, &'static str)>,

@@ -7,7 +7,7 @@
 
 use super::join::{Joins, accepted_by, opened_by_proxies};
 use super::model::{Connection, Model};
-use crate::evidence::{Moment, ProxyLog, Role, Span};
+use crate::evidence::{Moment, ProxyLog, ProxyNotice, Role, Span};
 
 /// How late an attempt comes, on an idle machine: HAProxy counts whole milliseconds and adds one.
 const LATE: Span = Span::millis(10);
@@ -119,7 +119,9 @@ impl Chain {
             !self.seen.contains(index) && leg.is_none_or(|leg| model.connections[**index].began < leg.began)
         };
         let due = |index: &&usize| self.is_due(model, **index);
-        let nobodys = |index: &&usize| joins.is_free(**index) && !joins.ambiguous.contains(*index);
+        let nobodys = |index: &&usize| {
+            joins.is_free(**index) && !joins.ambiguous.contains(*index) && !is_down(model, &model.connections[**index])
+        };
         let told = joins.opened_for(self.client).iter().filter(|index| failed.contains(index));
         let mut options: Vec<usize> = failed.iter().filter(fresh).filter(due).filter(nobodys).copied().collect();
         if options.is_empty() {
@@ -138,13 +140,31 @@ fn first_of(joins: &Joins, model: &Model, chain: &Chain, options: &[usize]) -> O
     let server = |index: &usize| model.connections[*index].endpoints[1].pair.local;
     let first = *options.iter().min_by_key(|index| began(index))?;
     let over = model.connections[first].endpoints[0].ended();
+    // After a refusal either the same server is tried again, or another one was at once: not both.
+    let last = chain.seen.last().copied().filter(|last| was_refused(&model.connections[*last]));
+    let again = last.is_some_and(|last| options.iter().any(|index| server(index) == server(&last)));
     let goes_before = |index: &usize| {
         *index == first || server(index) != server(&first) && over.is_some_and(|over| over <= began(index))
     };
-    if options.iter().all(goes_before) {
+    if options.iter().all(goes_before) && (!again || options.len() == 1) {
         return Some(first);
     }
     options.iter().copied().find(|index| joins.opened_for(chain.client).contains(index))
+}
+
+/// Whether the proxy had said that the server of a connection is down: no session is tried there then.
+fn is_down(model: &Model, attempt: &Connection) -> bool {
+    let address = attempt.endpoints[0].pair.remote;
+    let rules = model.proxy_settings.iter().filter_map(|listener| listener.rules.as_ref());
+    let known = rules.flat_map(|rules| &rules.servers).find(|server| server.address == address);
+    let Some(known) = known else { return false };
+    let mut told =
+        model.proxy_notices.iter().filter(|(at, ..)| *at < attempt.began).filter_map(|(_, _, notice)| match notice {
+            ProxyNotice::ServerDown { server, .. } if *server == known.name => Some(true),
+            ProxyNotice::ServerUp { server, .. } if *server == known.name => Some(false),
+            _ => None,
+        });
+    told.next_back().unwrap_or(false)
 }
 
 fn was_refused(attempt: &Connection) -> bool {

@@ -1,16 +1,22 @@
 //! Finds the connection and the endpoint that a fact is about.
+//!
+//! Ports are used again. The end that opens a second connection between the same ports is at the second one from then on; the other
+//! end may still have its socket of the first, and never hear of the second. So each end is followed by itself, and on the wire and
+//! in its kernel apart: a SYN that reaches a node does not end the socket that it meets there (RFC 9293 §3.5.1).
 
 use std::collections::HashMap;
 use std::net::SocketAddrV4;
 
 use super::model::{Connection, Endpoint, Model, Seen, Spoken, StateChange};
-use crate::evidence::{Event, Fact, Moment, Pair, Point, Role, TcpState};
+use crate::evidence::{Event, Fact, Moment, Pair, Point, Role, Segment, TcpState};
 
 /// Finds the connection that a fact is about.
 #[derive(Default)]
 pub struct Links {
-    /// By the addresses in the order (smaller, larger).
-    by_pair: HashMap<(SocketAddrV4, SocketAddrV4), usize>,
+    /// The connection whose segments pass at an end's wire.
+    wire: HashMap<Pair, usize>,
+    /// The connection that an end's socket is of.
+    socket: HashMap<Pair, usize>,
 }
 
 impl Links {
@@ -19,16 +25,10 @@ impl Links {
         let at = event.at_ns;
         match &event.fact {
             Fact::Segment(segment) => {
-                let pair = Pair { local: segment.from, remote: segment.to };
-                let opens = segment.flags.syn() && !segment.flags.ack();
-                if opens {
-                    // A SYN with another number is the first of a second connection between the same ports.
-                    self.forget(model, pair, |opener| {
-                        opener.sent.iter().any(|s| s.flags.syn() && s.seq != segment.seq)
-                    });
-                }
-                let Some(index) = self.connection(model, pair, at, Some(opens)) else { return };
                 let own = own(segment.from, segment.to, segment.point == Point::Sent);
+                self.follow(model, segment, own);
+                let opens = segment.flags.syn() && !segment.flags.ack() && segment.point == Point::Sent;
+                let Some(index) = self.passing(model, own, at, opens.then_some(true)) else { return };
                 let seen = Seen {
                     at,
                     flags: segment.flags,
@@ -47,26 +47,33 @@ impl Links {
                 let sent = frame.point == Point::Sent;
                 let reply = frame.reply.as_ref().map(|reply| format!("{} {}", reply.code, reply.text));
                 let spoken = Spoken { at, sent, name: frame.name.clone(), means: frame.means, reply };
-                self.on(model, own(frame.from, frame.to, sent), |endpoint| endpoint.frames.push(spoken));
+                self.on_wire(model, own(frame.from, frame.to, sent), |endpoint| endpoint.frames.push(spoken));
             }
             Fact::ProtocolUnread(unread) => {
                 let own = own(unread.from, unread.to, unread.point == Point::Sent);
-                self.on(model, own, |endpoint| endpoint.unread = true);
+                self.on_wire(model, own, |endpoint| endpoint.unread = true);
             }
             Fact::ProtocolSettings(settings) => {
-                if let Some(index) = self.connection(model, settings.pair, at, None) {
+                if let Some(index) = self.passing(model, settings.pair, at, None) {
                     endpoint(&mut model.connections[index], settings.pair).agreed = Some((at, settings.clone()));
                 }
             }
             Fact::State { pair, old, new, context, .. } => {
-                let opens =
-                    (*new == TcpState::SynSent).then_some(true).or((*old == TcpState::SynRecv).then_some(false));
-                let Some(index) = self.connection(model, *pair, at, opens) else { return };
+                let either = |state| *old == state || *new == state;
+                let opens = either(TcpState::SynSent).then_some(true).or(either(TcpState::SynRecv).then_some(false));
+                if opens.is_some() {
+                    self.renew(model, *pair);
+                }
+                let Some(index) = self.owned(model, *pair, at, opens) else { return };
                 let change = StateChange { n: event.n, at, old: *old, new: *new, context: context.clone() };
                 endpoint(&mut model.connections[index], *pair).states.push(change);
             }
             Fact::SocketError { pair, errno, .. } => {
                 self.on(model, *pair, |endpoint| endpoint.errors.push((at, errno.clone())));
+            }
+            // A kernel without a socket answers the segment that came.
+            Fact::ResetSent { pair, state: None, reason, .. } => {
+                self.on_wire(model, *pair, |endpoint| endpoint.resets_sent.push((at, None, reason.clone())));
             }
             Fact::ResetSent { pair, state, reason, .. } => {
                 self.on(model, *pair, |endpoint| endpoint.resets_sent.push((at, *state, reason.clone())));
@@ -75,7 +82,7 @@ impl Links {
             Fact::Retransmit { pair, .. } => self.on(model, *pair, |endpoint| endpoint.retransmits.push(at)),
             Fact::Standing { pair, state, .. } => self.on(model, *pair, |endpoint| endpoint.standing = Some(*state)),
             Fact::SocketOptions(options) => {
-                if let Some(index) = self.connection(model, options.pair, at, None) {
+                if let Some(index) = self.owned(model, options.pair, at, None) {
                     let endpoint = endpoint(&mut model.connections[index], options.pair);
                     if endpoint.keepalive() != options.keepalive {
                         endpoint.keepalive_by = Some(at);
@@ -85,11 +92,11 @@ impl Links {
             }
             // The kernel's trace does not have a proxy's connect(2): at that moment its socket has no port yet.
             Fact::ProxySession { server, .. } => {
-                self.connection(model, *server, at, Some(true));
+                self.owned(model, *server, at, Some(true));
             }
             Fact::Application { process, connection, pair, report, .. } => {
                 let Some(pair) = pair else { return };
-                let Some(index) = self.connection(model, *pair, at, None) else { return };
+                let Some(index) = self.owned(model, *pair, at, None) else { return };
                 let endpoint = endpoint(&mut model.connections[index], *pair);
                 endpoint.program = Some(process.clone());
                 endpoint.number = Some(*connection);
@@ -99,29 +106,89 @@ impl Links {
         }
     }
 
-    /// What follows is about another connection between the same ports, if the known one has been opened before.
-    fn forget(&mut self, model: &Model, pair: Pair, opened: impl FnOnce(&Endpoint) -> bool) {
-        let Some(index) = self.by_pair.get(&key(pair)) else { return };
-        let opener = model.connections[*index].endpoints.iter().find(|endpoint| endpoint.pair == pair);
-        if opener.is_some_and(opened) {
-            self.by_pair.remove(&key(pair));
+    /// A SYN says where an end of these ports is from now on.
+    fn follow(&mut self, model: &Model, segment: &Segment, own: Pair) {
+        let flags = segment.flags;
+        match (segment.point, flags.syn(), flags.ack()) {
+            (Point::Sent, true, false) => {
+                let other = |seen: &Seen| seen.flags.syn() && seen.seq != segment.seq;
+                if self.wire.get(&own).is_some_and(|index| end(model, *index, own).sent.iter().any(other)) {
+                    self.forget(own);
+                }
+            }
+            (Point::Delivered, true, false) => {
+                if let Some(index) = self.wire.get(&own.flipped()).copied() {
+                    self.wire.insert(own, index);
+                }
+            }
+            // Only a listener answers so: a socket that stands answers a SYN by an ACK.
+            (Point::Sent, true, true) => {
+                if let Some(index) = self.wire.get(&own).copied() {
+                    self.socket.insert(own, index);
+                }
+            }
+            _ => {}
         }
     }
 
+    /// A socket begins: if the known one of these ports is closed, it is another one's.
+    fn renew(&mut self, model: &Model, pair: Pair) {
+        let Some(index) = self.socket.get(&pair).copied() else { return };
+        let closed = |index| end(model, index, pair).states.iter().any(|change| change.new == TcpState::Close);
+        if !closed(index) {
+            return;
+        }
+        let others = [self.wire.get(&pair).copied(), self.socket.get(&pair.flipped()).copied()];
+        match others.into_iter().flatten().find(|other| *other != index && !closed(*other)) {
+            Some(other) => drop(self.socket.insert(pair, other)),
+            None => self.forget(pair),
+        }
+    }
+
+    /// What follows at this end is of a connection that is not known yet.
+    fn forget(&mut self, own: Pair) {
+        self.wire.remove(&own);
+        self.socket.remove(&own);
+    }
+
     fn on(&self, model: &mut Model, pair: Pair, then: impl FnOnce(&mut Endpoint)) {
-        if let Some(index) = self.by_pair.get(&key(pair)) {
+        if let Some(index) = self.socket.get(&pair) {
             then(endpoint(&mut model.connections[*index], pair));
         }
     }
 
-    /// The connection of these addresses, made when it is the first fact of it. `opens` says whether `pair.local` is known to
-    /// be the end that opened (or accepted) it.
-    fn connection(&mut self, model: &mut Model, pair: Pair, at: Moment, opens: Option<bool>) -> Option<usize> {
-        if let Some(index) = self.by_pair.get(&key(pair)) {
-            if opens == Some(true) && model.connections[*index].endpoints[0].pair != pair {
-                model.connections[*index].endpoints.reverse();
+    fn on_wire(&self, model: &mut Model, pair: Pair, then: impl FnOnce(&mut Endpoint)) {
+        if let Some(index) = self.wire.get(&pair) {
+            then(endpoint(&mut model.connections[*index], pair));
+        }
+    }
+
+    /// The connection whose segments pass at this end's wire, made when it is the first fact of it. `opens` says whether
+    /// `pair.local` is known to be the end that opened (or accepted) it.
+    fn passing(&mut self, model: &mut Model, pair: Pair, at: Moment, opens: Option<bool>) -> Option<usize> {
+        let known = self.wire.get(&pair).copied();
+        self.known_or_new(known, model, pair, at, opens)
+    }
+
+    /// The connection that this end's socket is of, as [`Links::passing`].
+    fn owned(&mut self, model: &mut Model, pair: Pair, at: Moment, opens: Option<bool>) -> Option<usize> {
+        let known = self.socket.get(&pair).copied();
+        self.known_or_new(known, model, pair, at, opens)
+    }
+
+    fn known_or_new(
+        &mut self,
+        known: Option<usize>,
+        model: &mut Model,
+        pair: Pair,
+        at: Moment,
+        opens: Option<bool>,
+    ) -> Option<usize> {
+        if let Some(index) = known {
+            if opens == Some(true) && model.connections[index].endpoints[0].pair != pair {
+                model.connections[index].endpoints.reverse();
             }
-            return Some(*index);
+            return Some(index);
         }
         let (local, remote) = (model.nodes.get(pair.local.ip())?.clone(), model.nodes.get(pair.remote.ip())?.clone());
         // Without a SYN or a state that tells, the end with the service's port is the one that accepted.
@@ -134,8 +201,12 @@ impl Links {
             endpoints.reverse();
         }
         model.connections.push(Connection { endpoints, began: at });
-        self.by_pair.insert(key(pair), model.connections.len() - 1);
-        Some(model.connections.len() - 1)
+        let index = model.connections.len() - 1;
+        for ends in [&mut self.wire, &mut self.socket] {
+            ends.entry(pair).or_insert(index);
+            ends.entry(pair.flipped()).or_insert(index);
+        }
+        Some(index)
     }
 }
 
@@ -145,8 +216,9 @@ fn own(from: SocketAddrV4, to: SocketAddrV4, sent: bool) -> Pair {
     if sent { pair } else { pair.flipped() }
 }
 
-fn key(pair: Pair) -> (SocketAddrV4, SocketAddrV4) {
-    (pair.local.min(pair.remote), pair.local.max(pair.remote))
+fn end(model: &Model, index: usize, pair: Pair) -> &Endpoint {
+    let endpoints = &model.connections[index].endpoints;
+    &endpoints[usize::from(endpoints[0].pair != pair)]
 }
 
 fn endpoint(connection: &mut Connection, pair: Pair) -> &mut Endpoint {
