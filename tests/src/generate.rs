@@ -24,11 +24,7 @@ const AGREE: [&str; 3] = [
 ];
 
 /// The folders whose short cases are also run on the real clock.
-const ON_BOTH: [&str; 4] = ["applications/", "kernel/", "negative/", "seed/"];
-
-/// Cases of these folders that the real clock does not tell alike yet: windows and orphans that its kernel gives up at other ticks than
-/// the snapshot has.
-const VIRTUAL_ONLY: [&str; 2] = ["kernel/orphan[", "kernel/zero-window["];
+const ON_BOTH: [&str; 6] = ["amqp/", "applications/", "kernel/", "negative/", "proxies/", "seed/"];
 
 /// The source of the tests of all scenarios below `root` on a clock.
 ///
@@ -79,11 +75,10 @@ fn cases(file: &Path, below: &str, clock: &str) -> Result<Vec<Case>, String> {
 /// Whether a case of the file at this path is also run on the real clock: it is short, and needs nothing of the kernel that this
 /// machine may lack.
 fn on_real(below: &str, case: &Case) -> bool {
-    let name = case.name();
-    let both = ON_BOTH.iter().any(|folder| below.starts_with(folder));
-    if !both || VIRTUAL_ONLY.iter().any(|case| name.starts_with(case)) {
+    if !ON_BOTH.iter().any(|folder| below.starts_with(folder)) {
         return false;
     }
+    let name = case.name();
     let untouched = |wire: &Wire| {
         [
             wire.loss.is_some(),

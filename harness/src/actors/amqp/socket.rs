@@ -37,7 +37,7 @@ struct Inner {
     closed: Option<oneshot::Sender<Closing>>,
 }
 
-/// When close(2) began and was done, CLOCK_MONOTONIC.
+/// When shutdown(2) or, without one before it, close(2) began, and when close(2) was done, CLOCK_MONOTONIC.
 #[derive(Clone, Copy, Debug)]
 pub struct Closing {
     /// Nanoseconds.
@@ -88,6 +88,8 @@ pub struct Socket {
     /// `None` only while it is being dropped.
     stream: Option<Arc<TcpStream>>,
     tune: Option<Tune>,
+    /// When shutdown(2) began: the FIN is its work, and close(2) may come any time later.
+    shut_ns: Option<i64>,
     sent: u64,
     received: u64,
 }
@@ -112,7 +114,7 @@ impl Socket {
                 line.inner().stream = Arc::downgrade(&stream);
                 say(number, pair, Report::Connected);
                 let tune = (way.heartbeat_s == Some(0)).then(Tune::default);
-                Ok(Self { number, line, pair, stream: Some(stream), tune, sent: 0, received: 0 })
+                Ok(Self { number, line, pair, stream: Some(stream), tune, shut_ns: None, sent: 0, received: 0 })
             }
             Err(error) => {
                 say(number, line.pair(), Report::ConnectFailed { errno: errno(&error) });
@@ -206,7 +208,8 @@ impl AsyncWrite for Socket {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_close(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_close(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.shut_ns.get_or_insert_with(clock::monotonic_ns);
         let stream = self.stream()?;
         Poll::Ready(shutdown(stream.as_raw_fd(), Shutdown::Write).map_err(std::io::Error::from))
     }
@@ -214,7 +217,7 @@ impl AsyncWrite for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let began_ns = clock::monotonic_ns();
+        let began_ns = self.shut_ns.unwrap_or_else(clock::monotonic_ns);
         self.stream = None;
         let closed_ns = clock::monotonic_ns();
         if let Some(closed) = self.line.inner().closed.take() {

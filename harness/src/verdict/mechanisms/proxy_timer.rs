@@ -1,8 +1,9 @@
 //! What the rules of a proxy's inactivity timers have in common.
 //!
 //! HAProxy's timers restart with every byte of payload that it reads from a leg or writes to it (measured with HAProxy 2.6; manual, 4.2
-//! `timeout client`, `timeout server`), and from the accept when there never was any. It counts whole milliseconds of a cached
-//! clock, so it can be 1 ms early against the wire.
+//! `timeout client`, `timeout server`), and from the accept when there never was any. It counts whole milliseconds of a
+//! clock that it reads once a round of its loop (src/clock.c), so it can be 1 ms early against the wire, and by as much as the machine
+//! held it up in the round that armed the timer.
 
 use crate::evidence::{Moment, ProxyTimeouts, Source, Span};
 
@@ -161,7 +162,7 @@ fn reckon(scene: &Scene<'_>, name: &str, nominal: Span, since: (Moment, String),
     // A frozen proxy's clock stands still too (measured with 2.6).
     let frozen = scene.frozen(since, until);
     let latest = Span(nominal.0.saturating_add(LATE.0 + scene.model.canary.0 + frozen.0 + unsure.0));
-    let window = (Span(nominal.0 - EARLY.0), latest);
+    let window = (Span(nominal.0 - EARLY.0 - scene.model.canary.0), latest);
     Due { since, nominal, window, sum: format!("{name} {}", s(nominal)), what }
 }
 

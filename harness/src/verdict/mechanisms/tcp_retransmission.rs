@@ -26,7 +26,7 @@ pub const ENTRY: Entry = Entry {
 };
 
 /// The retransmission timeout on a wire without delay (TCP_RTO_MIN).
-const RTO_MIN: Duration = Duration::from_millis(200);
+pub(super) const RTO_MIN: Duration = Duration::from_millis(200);
 /// The longest one (TCP_RTO_MAX).
 const RTO_MAX: Duration = Duration::from_secs(120);
 

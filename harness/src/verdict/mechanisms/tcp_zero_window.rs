@@ -1,13 +1,13 @@
 //! A peer whose window is closed and that answers no probe any more.
 
 use crate::evidence::{Moment, Source, Span};
-use crate::wheel::{self, Retransmission};
+use crate::wheel::{self, Phase, Retransmission};
 
 use super::super::decide::{Due, Judgement};
 use super::super::model::Seen;
 use super::super::scene::{INSTANT, Scene, Way};
 use super::patterns::{kernel_gave_up, s};
-use super::tcp_retransmission::{observed_rto, phase, retransmitted};
+use super::tcp_retransmission::{RTO_MIN, observed_rto, phase, retransmitted};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -87,12 +87,14 @@ fn by_time(judgement: &mut Judgement, scene: &Scene<'_>, probes: &[Moment], retr
         return;
     }
     let (timeout, answered) = (timeout(scene, probes), answered(scene, *first));
-    let window = wheel::window_probe_death(&timeout, answered, retries, phase(scene, *first), scene.model.hz);
+    let hz = scene.model.hz;
+    let nominal = wheel::window_probe_death(&ideal(&timeout, answered, retries), answered, retries, Phase::Unknown, hz).nominal;
+    let window = wheel::window_probe_death(&timeout, answered, retries, phase(scene, *first), hz);
     let slack = scene.model.canary.0.max(INSTANT.0);
     let due = Due {
         what: "first unanswered window probe".into(),
         since: *first,
-        nominal: window.nominal.into(),
+        nominal: nominal.into(),
         window: (window.earliest.into(), Span(Span::from(window.latest).0 + slack)),
         sum: format!("{retries} window probes (tcp_retries2) and one more timeout"),
     };
@@ -114,6 +116,14 @@ fn timeout(scene: &Scene<'_>, probes: &[Moment]) -> Retransmission {
     let half = observed.rto_max / 2;
     let rto = if *observed.rto.end() >= half { half..=half } else { observed.rto.clone() };
     Retransmission { rto, ..observed }
+}
+
+/// The same if the path took no time, by the settings alone: the timeout has doubled with each answered probe, `retries` times at the
+/// most.
+fn ideal(timeout: &Retransmission, answered: u32, retries: u32) -> Retransmission {
+    let doubled = RTO_MIN.saturating_mul(1 << answered.min(retries.saturating_sub(1)).min(16));
+    let rto = doubled.min(timeout.rto_max / 2);
+    Retransmission { rto: rto..=rto, seen: Vec::new(), ..*timeout }
 }
 
 /// How many probes were answered since the window closed, before `first`.
