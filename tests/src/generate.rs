@@ -26,6 +26,10 @@ const AGREE: [&str; 3] = [
 /// The folders whose short cases are also run on the real clock.
 const ON_BOTH: [&str; 6] = ["amqp/", "applications/", "kernel/", "negative/", "proxies/", "seed/"];
 
+/// Cases that the real clock does not tell alike each time: the broker's last heartbeat and its RST leave in the same instant, and
+/// whether HAProxy finds them together, and takes the RST for a FIN, is chance.
+const BY_CHANCE: [&str; 1] = ["amqp/frozen-behind-proxy[proxy=haproxy,victim=client,"];
+
 /// The source of the tests of all scenarios below `root` on a clock.
 ///
 /// On the real clock these are the cases that are over in seconds, and [`AGREE`]; and they need root.
@@ -79,6 +83,9 @@ fn on_real(below: &str, case: &Case) -> bool {
         return false;
     }
     let name = case.name();
+    if BY_CHANCE.iter().any(|case| name.starts_with(case)) {
+        return false;
+    }
     let untouched = |wire: &Wire| {
         [
             wire.loss.is_some(),

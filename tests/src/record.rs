@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use whyclosed::report::results::CaseResult;
-use whyclosed::verdict::{Checks, Verdict};
+use whyclosed::verdict::{Checks, Next, Verdict};
+
+/// Timers whose nominal times are no further apart than this come in either order.
+const TOGETHER_S: f64 = 0.1;
 
 /// A case.
 #[derive(Debug, Serialize)]
@@ -81,7 +84,7 @@ impl<'a> From<&'a Verdict> for Connection<'a> {
             since: verdict.since.as_ref().map(|since| since.what.as_str()),
             log: verdict.log.as_deref(),
             because: verdict.because.as_deref(),
-            next: verdict.next.iter().map(|next| next.mechanism.as_str()).collect(),
+            next: in_order(&verdict.next),
             endpoints: endpoints.collect(),
         }
     }
@@ -90,6 +93,19 @@ impl<'a> From<&'a Verdict> for Connection<'a> {
 fn seconds(verdict: &Verdict) -> Option<f64> {
     let (elapsed, nominal, [from, to]) = (verdict.elapsed_s?, verdict.nominal_s?, verdict.window_s?);
     Some(if (from..=to).contains(&elapsed) { nominal } else { elapsed })
+}
+
+/// Runners-up that come as good as together are in the order of their names: which of them is a millisecond later is chance.
+fn in_order(next: &[Next]) -> Vec<&str> {
+    let together = |one: &Next, other: &Next| other.nominal_s - one.nominal_s < TOGETHER_S;
+    let groups = next.chunk_by(together).map(|group| group.iter().map(|next| next.mechanism.as_str()));
+    groups
+        .flat_map(|names| {
+            let mut names: Vec<&str> = names.collect();
+            names.sort_unstable();
+            names
+        })
+        .collect()
 }
 
 fn outcome(checks: &Checks) -> &'static str {

@@ -8,11 +8,13 @@ use super::process::{self, Process};
 use crate::evidence::routes::Routes;
 use crate::evidence::sockets::{Inspector, Watched};
 use crate::evidence::store::Ledger;
-use crate::evidence::{Fact, TcpState};
+use crate::evidence::{Fact, Pair, Role, TcpState};
 use crate::services::Kind;
 
 /// A program sets its socket options at once after connect(2) or accept(2); this is how long the watch lets it.
 const SETTLING: Duration = Duration::from_millis(5);
+/// When a proxy is asked again that did not tell of a leg yet: it may not have got as far, or not have answered in time.
+const AGAIN: [Duration; 3] = [Duration::from_millis(20), Duration::from_millis(60), Duration::from_millis(180)];
 
 /// Everything that runs in one lab, and what was read of it.
 #[derive(Debug)]
@@ -103,6 +105,22 @@ impl Shared {
         }
     }
 
+    /// Whether a leg stands at a proxy that it has not told of.
+    fn lacks_a_session(&self) -> bool {
+        let seen = self.seen();
+        let is_proxy = |program: &&Program| program.kind.as_ref().is_some_and(|kind| kind.role() == Role::Proxy);
+        let proxies: HashSet<&str> = seen.programs.iter().filter(is_proxy).map(|program| &*program.node).collect();
+        let legs = seen.sessions.iter().filter_map(|session| match session {
+            Fact::ProxySession { client, server, .. } => Some([*client, *server]),
+            _ => None,
+        });
+        let told: HashSet<Pair> = legs.flatten().collect();
+        let untold = |(node, pair, state): &(String, Pair, TcpState)| {
+            *state == TcpState::Established && proxies.contains(node.as_str()) && !told.contains(pair)
+        };
+        self.ledger.states().iter().any(untold)
+    }
+
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -143,7 +161,18 @@ async fn look_at_new_connections(shared: Arc<Shared>) {
         if !is_new {
             continue;
         }
-        let looking = shared.clone();
-        let _ = tokio::task::spawn_blocking(move || looking.look()).await;
+        look(&shared).await;
+        for pause in AGAIN {
+            if !shared.lacks_a_session() {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            look(&shared).await;
+        }
     }
+}
+
+async fn look(shared: &Arc<Shared>) {
+    let looking = shared.clone();
+    let _ = tokio::task::spawn_blocking(move || looking.look()).await;
 }

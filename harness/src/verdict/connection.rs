@@ -184,11 +184,13 @@ impl<'a> Connection<'a> {
             verdict.lateness_s = Some(round(elapsed.seconds() - due.nominal.seconds()));
             verdict.window_s = Some([round(due.window.0.seconds()), round(due.window.1.seconds())]);
         }
+        // By their nominal times, as all were late.
+        let fired = due.map_or(struck, |due| due.since.after(due.nominal));
         let mut next: Vec<Next> = Vec::new();
         for (mechanism, judgement) in self.decisions.iter().flat_map(|decision| &decision.judgements) {
             let Some(other) = &judgement.due else { continue };
             let would = other.since.after(other.nominal);
-            if mechanism.name() != verdict.mechanism && would > struck {
+            if mechanism.name() != verdict.mechanism && would > fired {
                 let nominal_s = round(would.since(since).seconds());
                 match next.iter_mut().find(|next| next.mechanism == mechanism.name()) {
                     Some(known) => known.nominal_s = known.nominal_s.min(nominal_s),
