@@ -11,6 +11,8 @@ use crate::evidence::{Moment, ProxyLog, ProxyNotice, Role, Span};
 
 /// How late an attempt comes, on an idle machine: HAProxy counts whole milliseconds and adds one.
 const LATE: Span = Span::millis(10);
+/// How late it can come where other work holds the proxy up; looked for only when nothing comes in time.
+const HELD_UP: Span = Span::millis(100);
 /// The longest turn-around before the same server is tried again.
 const TURN_AROUND: Span = Span::millis(1000);
 
@@ -64,10 +66,10 @@ struct Chain {
 }
 
 impl Chain {
-    /// Whether an attempt that begins just now can be the next one.
-    fn is_due(&self, model: &Model, index: usize) -> bool {
+    /// Whether an attempt can be the next one, if it comes as late as this.
+    fn is_due(&self, model: &Model, index: usize, late: Span) -> bool {
         let attempt = &model.connections[index];
-        let late = Span(LATE.0 + model.canary.0);
+        let late = Span(late.0 + model.canary.0);
         let at = |moment: Moment| attempt.began >= moment && attempt.began.since(moment) <= late;
         let Some(last) = self.seen.last().map(|last| &model.connections[*last]) else {
             return at(model.connections[self.client].began);
@@ -118,18 +120,22 @@ impl Chain {
         let fresh = |index: &&usize| {
             !self.seen.contains(index) && leg.is_none_or(|leg| model.connections[**index].began < leg.began)
         };
-        let due = |index: &&usize| self.is_due(model, **index);
         let nobodys = |index: &&usize| {
             joins.is_free(**index) && !joins.ambiguous.contains(*index) && !is_down(model, &model.connections[**index])
         };
         let told = joins.opened_for(self.client).iter().filter(|index| failed.contains(index));
-        let mut options: Vec<usize> = failed.iter().filter(fresh).filter(due).filter(nobodys).copied().collect();
-        if options.is_empty() {
-            options.extend(told.filter(fresh).min());
-        } else {
-            options.extend(told.filter(fresh).filter(due));
+        for late in [LATE, HELD_UP] {
+            let due = |index: &&usize| self.is_due(model, **index, late);
+            let mut options: Vec<usize> = failed.iter().filter(fresh).filter(due).filter(nobodys).copied().collect();
+            if !options.is_empty() {
+                options.extend(told.filter(fresh).filter(due));
+                return options;
+            }
+            if let Some(first) = told.clone().filter(fresh).min() {
+                return vec![*first];
+            }
         }
-        options
+        Vec::new()
     }
 }
 
