@@ -99,6 +99,12 @@ pub enum Error {
         /// The name of the node.
         node: String,
     },
+    /// A node was to forget connections that it does not track.
+    #[error("node `{node}` is no firewall: it tracks no connections that it could forget")]
+    NoFirewall {
+        /// The name of the node.
+        node: String,
+    },
     /// The network is not what it was built to be.
     #[error("the network is not as planned: {found}")]
     NotAsPlanned {

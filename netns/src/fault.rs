@@ -4,7 +4,7 @@ use crate::address::End;
 use crate::batch::Batch;
 use crate::network::{Network, Node, node_place};
 use crate::topology::ends_at;
-use crate::{Error, Shaping, link, redirect, shaping, sockets};
+use crate::{Error, Shaping, firewall, link, redirect, shaping, sockets};
 
 /// A direction of a wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,19 @@ impl Network {
             self.apply_shaping(end.wire).await?;
         }
         self.settle_node(node).await
+    }
+
+    /// Lets a firewall forget every connection that it tracks. Its rules and settings stay. There is no opposite: what it learns
+    /// again it learns from what passes.
+    ///
+    /// # Errors
+    /// For an index that is no node, for a node that is no firewall or has no power, or when the kernel refuses.
+    pub async fn forget(&self, node: usize) -> Result<(), Error> {
+        let place = self.place(node)?;
+        let plan = &self.plan.nodes[node];
+        let no_firewall = || Error::NoFirewall { node: plan.name.clone() };
+        let firewall = plan.firewall.as_ref().ok_or_else(no_firewall)?;
+        firewall::forget(&place.namespace, firewall).await.map_err(|error| error.on_node(&plan.name))
     }
 
     /// Changes what a wire does to packets, both ways.

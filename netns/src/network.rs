@@ -10,7 +10,7 @@ use crate::address::{End, LOOPBACK, interface, interface_name};
 use crate::batch::Batch;
 use crate::link::Interface;
 use crate::topology::{ends_at, neighbour, routes_from};
-use crate::{Error, Namespace, NetworkPlan, Shaping, link, offload, redirect, shaping, sockets, sysctl};
+use crate::{Error, Namespace, NetworkPlan, Shaping, firewall, link, offload, redirect, shaping, sockets, sysctl};
 
 /// Nodes in namespaces of their own, and the *fabric*, a namespace in which their wires lie.
 ///
@@ -261,10 +261,18 @@ impl Network {
     }
 }
 
-/// Makes the namespace of a node, with its sysctls set before any interface appears in it.
+/// Makes the namespace of a node, with its sysctls and rules set before any interface appears in it.
 pub(crate) fn node_place(node: &crate::NodePlan) -> impl Future<Output = Result<Place, Error>> + Send + 'static {
-    let (forwards, own) = (node.forwards, node.sysctls.clone());
-    place(move || sysctl::set_all(forwards, &own))
+    let (forwards, firewall, mut own) = (node.forwards, node.firewall.clone(), node.sysctls.clone());
+    async move {
+        let Some(firewall) = firewall else { return place(move || sysctl::set_all(forwards, &own)).await };
+        let of_tracking: Vec<_> = own.extract_if(.., |(name, _)| name.starts_with(firewall::SYSCTLS)).collect();
+        let mut place = place(move || sysctl::set_all(forwards, &own)).await?;
+        // Where connection tracking is a module, its sysctls come with the rules.
+        firewall::install(&place.namespace, &firewall).await?;
+        place.sysctls.extend(place.namespace.run(|| sysctl::set_over(firewall::ALWAYS, &of_tracking))??);
+        Ok(place)
+    }
 }
 
 async fn place(

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::Error;
+use crate::{Error, Firewall};
 
 /// The smallest MTU that every IPv4 host must take (RFC 791), and the largest that IPv4 can name.
 const MTU: std::ops::RangeInclusive<u32> = 68..=65535;
@@ -29,6 +29,8 @@ pub struct NodePlan {
     pub sysctls: Vec<(String, String)>,
     /// Whether it routes packets between its wires.
     pub forwards: bool,
+    /// What it does with what it routes; none passes everything on and remembers nothing.
+    pub firewall: Option<Firewall>,
 }
 
 /// One cable between two nodes.
@@ -105,6 +107,9 @@ impl NetworkPlan {
             let address = node.address;
             if address.is_unspecified() || address.is_loopback() || address.is_multicast() || address.is_broadcast() {
                 return wrong(format!("{address} of node `{}` is no address that a host can have", node.name));
+            }
+            if node.firewall.is_some() && !node.forwards {
+                return wrong(format!("node `{}` is a firewall and does not forward", node.name));
             }
             if !addresses.insert(address) {
                 return wrong(format!("node `{}` has the address {address} of another node", node.name));

@@ -83,6 +83,13 @@ pub(crate) fn set_all(forwards: bool, own: &[(String, String)]) -> Result<Vec<(S
     Ok(values)
 }
 
+/// Sets defaults and then `own`, which wins. For a thread that is in the node's namespace.
+pub(crate) fn set_over(defaults: &[(&str, &str)], own: &[(String, String)]) -> Result<Vec<(String, String)>, Error> {
+    let left = defaults.iter().filter(|(name, _)| !own.iter().any(|(own, _)| own == name));
+    let all = left.copied().chain(own.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    all.map(|(name, value)| set(name, value)).collect()
+}
+
 /// Reads one sysctl of the namespace that the calling thread is in.
 pub(crate) fn read(name: &str) -> Result<String, Error> {
     match fs::read_to_string(path(name)?) {

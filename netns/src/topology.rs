@@ -69,6 +69,7 @@ mod tests {
             address: Ipv4Addr::new(10, 0, 0, index),
             sysctls: Vec::new(),
             forwards,
+            firewall: None,
         };
         let wire = |index: usize| WirePlan {
             name: format!("{index}"),

@@ -5,8 +5,8 @@ use std::net::SocketAddrV4;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BrokerLog, Context, Pair, Point, ProtocolFrame, ProtocolSettings, ProtocolUnread, ProxyLog, ProxyNotice,
-    ProxyRules, ProxyTimeouts, Report, Role, Segment, SocketOptions, Source, Span, TcpState,
+    BrokerLog, Context, FirewallSettings, Pair, Point, ProtocolFrame, ProtocolSettings, ProtocolUnread, ProxyLog,
+    ProxyNotice, ProxyRules, ProxyTimeouts, Report, Role, Segment, SocketOptions, Source, Span, TcpState,
 };
 
 /// What a fact tells.
@@ -149,6 +149,8 @@ pub enum Fact {
         /// Its value.
         value: String,
     },
+    /// What a firewall does, beside its sysctls.
+    Firewall(FirewallSettings),
     /// The options of a socket (getsockopt(2) on the socket itself).
     SocketOptions(SocketOptions),
     /// The timeouts in force of a proxy's listener.
@@ -284,6 +286,7 @@ impl Fact {
             | Fact::Standing { .. }
             | Fact::SocketTables => Source::Kernel,
             Fact::Sysctl { .. }
+            | Fact::Firewall(_)
             | Fact::SocketOptions(_)
             | Fact::ProxySettings { .. }
             | Fact::ProtocolSettings(_)

@@ -35,8 +35,8 @@ pub use spoken::{Heartbeat, Meaning, ProtocolFrame, ProtocolSettings, ProtocolUn
 pub use tcp::{Context, Flags, Pair, Point, Segment, TcpState};
 pub use time::{Moment, Span};
 pub use told::{
-    BrokerLog, Keepalive, ProxyLog, ProxyNotice, ProxyRules, ProxyServer, ProxyTimeouts, Report, Role, SocketOptions,
-    Why,
+    BrokerLog, FirewallSettings, FirewallUnknown, Keepalive, ProxyLog, ProxyNotice, ProxyRules, ProxyServer,
+    ProxyTimeouts, Report, Role, SocketOptions, Why,
 };
 
 use std::collections::HashSet;

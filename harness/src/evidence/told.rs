@@ -35,6 +35,32 @@ pub struct SocketOptions {
     pub linger_s: Option<u32>,
 }
 
+/// What a firewall does with the connections that it tracks, beside its sysctls (`net.netfilter.nf_conntrack_*`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirewallSettings {
+    /// The node.
+    pub node: String,
+    /// The box that it is a model of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// What becomes of a segment that belongs to no connection that it knows.
+    pub unknown: FirewallUnknown,
+    /// After how long without payload it forgets a connection, milliseconds; `None` is never.
+    pub payload_idle_ms: Option<u64>,
+    /// What it passes on has its own address as the source.
+    pub masquerade: bool,
+}
+
+/// What becomes of a segment of an unknown connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FirewallUnknown {
+    /// It vanishes.
+    Drop,
+    /// Its sender gets a RST.
+    Reset,
+}
+
 /// What a service is, as far as a verdict may know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -5,6 +5,7 @@
 //! keeper.rs   the PID namespace in which all processes of a run live
 //! guard.rs    the tracefs instance of a run
 //! slices.rs   the ephemeral ports of a case
+//! firewall.rs what a firewall is to the network
 //! enter.rs    how a program comes to its place
 //! process.rs  a started program
 //! programs.rs starting the programs of a case
@@ -13,6 +14,7 @@
 //! ```
 
 pub mod enter;
+mod firewall;
 pub mod guard;
 pub mod keeper;
 pub mod process;
@@ -150,6 +152,9 @@ impl Lab {
     fn introduce(&self) {
         for (index, node) in self.case.nodes.iter().enumerate() {
             self.ledger.put_now(Fact::Node { node: node.name.to_string(), address: node.address });
+            if let Some(firewall) = firewall::fact(node) {
+                self.ledger.put_now(firewall);
+            }
             for (name, value) in self.network.sysctls(index) {
                 let (node, name, value) = (node.name.to_string(), name.clone(), value.clone());
                 self.ledger.put_now(Fact::Sysctl { node, name, value });
@@ -312,8 +317,15 @@ fn plan(case: &Case, slice: &Slice, seed: u64) -> NetworkPlan {
         // HAProxy drops log lines in silence when its reader's queue is full; the default is 10.
         let queue = ("net.unix.max_dgram_qlen".to_string(), LOG_QUEUE.to_string());
         let mut sysctls = vec![("net.ipv4.ip_local_port_range".to_string(), slice.port_range()), queue];
+        sysctls.extend(firewall::sysctls(node));
         sysctls.extend(node.sysctls.iter().cloned());
-        NodePlan { name: node.name.to_string(), address: node.address, sysctls, forwards: false }
+        NodePlan {
+            name: node.name.to_string(),
+            address: node.address,
+            sysctls,
+            forwards: node.firewall.is_some(),
+            firewall: node.firewall.as_ref().map(firewall::rules),
+        }
     });
     let index = |name: &str| case.nodes.iter().position(|node| node.name.as_str() == name).unwrap_or_default();
     let wires = case.wires.iter().zip(chance::wires(seed, &case.name())).map(|(wire, seed)| WirePlan {

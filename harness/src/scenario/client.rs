@@ -145,6 +145,26 @@ pub(super) struct Surroundings<'a> {
     pub whole: bool,
 }
 
+impl Surroundings<'_> {
+    /// Whether there is a way over wires from one node to another, with none but firewalls between them.
+    fn joins(&self, from: &NodeName, to: &NodeName) -> bool {
+        let forwards = |name: &NodeName| self.nodes.iter().any(|node| node.name == *name && node.firewall.is_some());
+        let mut reached = vec![from];
+        let mut next = 0;
+        while let Some(&here) = reached.get(next) {
+            next += 1;
+            if here != from && !forwards(here) {
+                continue;
+            }
+            for wire in self.wires.iter().filter(|wire| wire.ends.contains(here)) {
+                let new = wire.ends.iter().filter(|end| !reached.contains(end)).collect::<Vec<_>>();
+                reached.extend(new);
+            }
+        }
+        from != to && reached.contains(&to)
+    }
+}
+
 /// Reads the section `clients`.
 pub(super) fn decode<W: Words>(section: &Value<'_>, around: &Surroundings<'_>) -> Vec<Client<W::Client>> {
     let entries = section.entries().unwrap_or_default();
@@ -212,10 +232,9 @@ fn target(place: &Value<'_>, from: Option<&NodeName>, around: &Surroundings<'_>)
         return None;
     };
     let (service, node) = owner(name, place, around)?;
-    let joins = |wire: &Wire, from: &NodeName| *from != node && wire.ends.contains(from) && wire.ends.contains(&node);
     if let Some(from) = from
         && around.whole
-        && !around.wires.iter().any(|wire| joins(wire, from))
+        && !around.joins(from, &node)
     {
         no_way(place, from, &node);
     }
@@ -266,7 +285,7 @@ fn no_way(place: &Value<'_>, from: &NodeName, to: &NodeName) {
     } else {
         place.error_with_help(
             format!("no way from client to target: no wire joins `{from}` and `{to}`"),
-            format!("nodes do not forward; add a wire, `{from}-{to}: {{ ends: [{from}, {to}] }}`"),
+            format!("only firewalls forward; add a wire, `{from}-{to}: {{ ends: [{from}, {to}] }}`"),
         );
     }
 }

@@ -19,6 +19,8 @@ const LONGEST: usize = 63;
 pub(super) struct Scope {
     /// `None` if the file has no section `nodes`: then that is the error, and not each name.
     pub nodes: Option<Vec<Arc<str>>>,
+    /// Those of the nodes that are firewalls.
+    pub firewalls: Vec<Arc<str>>,
     pub wires: Vec<Arc<str>>,
     pub services: Vec<Arc<str>>,
     pub clients: Vec<Arc<str>>,
@@ -30,6 +32,7 @@ impl Scope {
     pub fn of(root: &Yaml, dimensions: Vec<(String, Vec<String>)>) -> Self {
         Self {
             nodes: section(root, "nodes"),
+            firewalls: firewalls(root),
             wires: section(root, "wires").unwrap_or_default(),
             services: section(root, "services").unwrap_or_default(),
             clients: section(root, "clients").unwrap_or_default(),
@@ -39,6 +42,10 @@ impl Scope {
 
     fn node_names(&self) -> Option<Vec<&str>> {
         self.nodes.as_deref().map(borrowed)
+    }
+
+    fn firewall_names(&self) -> Option<Vec<&str>> {
+        Some(borrowed(&self.firewalls))
     }
 
     fn wire_names(&self) -> Option<Vec<&str>> {
@@ -58,14 +65,24 @@ impl Scope {
     }
 }
 
-/// The names in a section; one whose own name is misspelt counts, since that alone is then the error.
+/// The names in a section.
 fn section(root: &Yaml, name: &str) -> Option<Vec<Arc<str>>> {
-    let entries = root.entries();
-    let exact = entries.iter().find(|entry| suggest::same(&entry.key, name));
-    let like = |entry: &&Entry| suggest::nearest(&entry.key, [name]).is_some();
-    let section = exact.or_else(|| entries.iter().find(like))?;
-    let names = section.value.entries().iter();
+    let names = like(root, name)?.value.entries().iter();
     Some(names.map(|entry| Arc::from(entry.key.as_str())).collect())
+}
+
+/// The nodes that are firewalls.
+fn firewalls(root: &Yaml) -> Vec<Arc<str>> {
+    let nodes = like(root, "nodes").map(|section| section.value.entries()).unwrap_or_default();
+    let firewalls = nodes.iter().filter(|node| like(&node.value, "firewall").is_some());
+    firewalls.map(|node| Arc::from(node.key.as_str())).collect()
+}
+
+/// The entry of a key; one that is misspelt counts, since that alone is then the error.
+fn like<'a>(yaml: &'a Yaml, name: &str) -> Option<&'a Entry> {
+    let entries = yaml.entries();
+    let exact = entries.iter().find(|entry| suggest::same(&entry.key, name));
+    exact.or_else(|| entries.iter().find(|entry| suggest::nearest(&entry.key, [name]).is_some()))
 }
 
 /// Reports a name of the author's own that is not fit to be one: it goes into host names, file names and patterns.
@@ -147,6 +164,11 @@ name!(
     /// The name of a node that the scenario has.
     NodeName, "node", "nodes",
     Scope::node_names
+);
+name!(
+    /// The name of a node that the scenario has, and that is a firewall.
+    FirewallName, "firewall", "firewalls",
+    Scope::firewall_names
 );
 name!(
     /// The name of a wire that the scenario has.

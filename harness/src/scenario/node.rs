@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::cursor::Value;
 use super::diagnostic::Span;
+use super::firewall::Firewall;
 use super::names::{NodeName, check_name};
 use super::tree::shown;
 
@@ -19,6 +20,9 @@ pub struct Node {
     /// Kernel parameters of its network namespace, as name (`net.ipv4.tcp_keepalive_time`) and value.
     #[serde(serialize_with = "super::units::serialize_pairs")]
     pub sysctls: Vec<(String, String)>,
+    /// What it does as a firewall; other nodes forward nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firewall: Option<Firewall>,
 }
 
 /// Reads the section `nodes`.
@@ -43,17 +47,19 @@ pub(super) fn decode(section: &Value<'_>) -> Vec<Node> {
             Some(address)
         });
         let sysctls = fields.optional_value("sysctl").map(|place| sysctls(&place));
+        let firewall = fields.optional("firewall");
         fields.finish();
-        nodes.push((NodeName::from(name), address, sysctls.unwrap_or_default()));
+        nodes.push((NodeName::from(name), address, sysctls.unwrap_or_default(), firewall));
     }
     let taken: Vec<_> = given.iter().map(|(address, ..)| *address).collect();
     let mut free = free_addresses(&taken);
     nodes
         .into_iter()
-        .map(|(name, address, sysctls)| Node {
+        .map(|(name, address, sysctls, firewall)| Node {
             name,
             address: address.or_else(|| free.next()).unwrap_or(Ipv4Addr::UNSPECIFIED),
             sysctls,
+            firewall,
         })
         .collect()
 }

@@ -2,6 +2,7 @@
 
 mod close;
 mod cut;
+mod forget;
 mod freeze;
 mod idle;
 mod kill;
@@ -53,6 +54,7 @@ pub const STEPS: &[Word<Arc<dyn Verb>>] = &[
     shutdown_sessions::SHUTDOWN_SESSIONS,
     freeze::FREEZE,
     freeze::THAW,
+    forget::FORGET,
     power::POWER_OFF,
     power::REBOOT,
     start::START,

@@ -24,8 +24,13 @@ pub fn address(node: usize) -> Ipv4Addr {
 
 /// Nodes `n0`, `n1` … and wires between them.
 pub fn plan(nodes: usize, wires: &[[usize; 2]]) -> NetworkPlan {
-    let node =
-        |index| NodePlan { name: format!("n{index}"), address: address(index), sysctls: Vec::new(), forwards: false };
+    let node = |index| NodePlan {
+        name: format!("n{index}"),
+        address: address(index),
+        sysctls: Vec::new(),
+        forwards: false,
+        firewall: None,
+    };
     let wire = |(index, &ends): (usize, &[usize; 2])| WirePlan {
         name: format!("wire{index}"),
         ends,
