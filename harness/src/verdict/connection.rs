@@ -41,17 +41,19 @@ impl<'a> Connection<'a> {
         if self.decisions[1].ruling() == Ruling::One(Mechanism::TcpConnectRefused) {
             return Closer::Endpoint(1);
         }
-        let own = |side: usize| self.scenes[side].end().filter(|end| end.way.own()).map(|end| (end.at, side));
-        if let Some((_, side)) = [own(0), own(1)].into_iter().flatten().min() {
-            return Closer::Endpoint(side);
-        }
-        let reset = (0..2).find(|side| self.scenes[*side].end().is_some_and(|end| end.way == Way::GotRst));
-        match reset {
-            Some(side) => {
+        let first = |wanted: fn(Way) -> bool| {
+            let ends = self.scenes.iter().zip(0..).filter_map(|(scene, side)| Some((scene.end()?, side)));
+            ends.filter(|(end, _)| wanted(end.way)).map(|(end, side)| (end.at, side)).min()
+        };
+        let (own, reset) = (first(Way::own), first(|way| way == Way::GotRst));
+        match (own, reset) {
+            // What came before the other endpoint's own end is not of its making.
+            (own, Some((at, side))) if own.is_none_or(|(own, _)| at.after(scene::INSTANT) < own) => {
                 let strangers = Mechanism::ALL.iter().copied().filter(|m| m.entry().scope == Scope::Stranger);
                 Closer::Stranger(side, Decision::of(&self.scenes[side], strangers))
             }
-            None => Closer::Nobody,
+            (Some((_, side)), _) => Closer::Endpoint(side),
+            _ => Closer::Nobody,
         }
     }
 
@@ -90,6 +92,7 @@ impl<'a> Connection<'a> {
             Closer::Stranger(side, decision) => self.reset_by_stranger(&mut verdict, side, &decision),
             Closer::Nobody => self.standing(&mut verdict),
         }
+        self.on_the_way(&mut verdict);
         for (scene, decision) in self.scenes.iter().zip(&self.decisions) {
             let known = matches!(decision.ruling(), Ruling::One(_));
             if !(decision.firm() || verdict.firm && known) {
@@ -141,6 +144,25 @@ impl<'a> Connection<'a> {
         verdict.signal = Some("rst".into());
         let ruling = if self.could_be_earlier(1 - side) { Ruling::Ambiguous } else { decision.ruling() };
         self.rule(verdict, decision, ruling);
+        let Ruling::One(mechanism) = ruling else { return };
+        let Some(judgement) = decision.judgement(mechanism) else { return };
+        if judgement.by.is_some() {
+            verdict.closed_by.clone_from(&judgement.by);
+        }
+        if let Some(struck) = judgement.struck {
+            verdict.struck_s = Some(seconds(struck));
+            self.explain(verdict, judgement.due.as_ref(), struck);
+        }
+    }
+
+    /// A firewall that drops in silence looks like a cut to the endpoints: the wire tells where their segments went.
+    fn on_the_way(&self, verdict: &mut Verdict) {
+        for vanished in self.scenes[0].connection().vanished() {
+            let (count, first) = (vanished.count, vanished.first);
+            let segments = if count == 1 { "1 segment" } else { &format!("{count} segments") };
+            let text = format!("wire: {segments} of {}'s reached {}", vanished.sender, vanished.node);
+            verdict.proof.push(format!("{text} and went no further, the first at {first}"));
+        }
     }
 
     fn standing(&self, verdict: &mut Verdict) {

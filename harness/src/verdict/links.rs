@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::net::SocketAddrV4;
 
 use super::model::{Connection, Endpoint, Model, Seen, Spoken, StateChange};
+use super::way::Passed;
 use crate::evidence::{Event, Fact, Moment, Pair, Point, Role, Segment, TcpState};
 
 /// Finds the connection that a fact is about.
@@ -26,34 +27,39 @@ impl Links {
         match &event.fact {
             Fact::Segment(segment) => {
                 let own = own(segment.from, segment.to, segment.point == Point::Sent);
+                if is_between(model, own, &segment.node) {
+                    self.pass(model, segment, at);
+                    return;
+                }
                 self.follow(model, segment, own);
                 let opens = segment.flags.syn() && !segment.flags.ack() && segment.point == Point::Sent;
                 let Some(index) = self.passing(model, own, at, opens.then_some(true)) else { return };
-                let seen = Seen {
-                    at,
-                    flags: segment.flags,
-                    seq: segment.seq,
-                    ack: segment.ack,
-                    window: segment.window,
-                    payload: segment.payload,
-                };
                 let endpoint = endpoint(&mut model.connections[index], own);
                 match segment.point {
-                    Point::Sent => endpoint.sent.push(seen),
-                    Point::Delivered => endpoint.delivered.push(seen),
+                    Point::Sent => endpoint.sent.push(seen(segment, at)),
+                    Point::Delivered => endpoint.delivered.push(seen(segment, at)),
                 }
             }
             Fact::ProtocolFrame(frame) => {
                 let sent = frame.point == Point::Sent;
+                let own = own(frame.from, frame.to, sent);
+                if is_between(model, own, &frame.node) {
+                    return;
+                }
                 let reply = frame.reply.as_ref().map(|reply| format!("{} {}", reply.code, reply.text));
                 let spoken = Spoken { at, sent, name: frame.name.clone(), means: frame.means, reply };
-                self.on_wire(model, own(frame.from, frame.to, sent), |endpoint| endpoint.frames.push(spoken));
+                self.on_wire(model, own, |endpoint| endpoint.frames.push(spoken));
             }
             Fact::ProtocolUnread(unread) => {
                 let own = own(unread.from, unread.to, unread.point == Point::Sent);
-                self.on_wire(model, own, |endpoint| endpoint.unread = true);
+                if !is_between(model, own, &unread.node) {
+                    self.on_wire(model, own, |endpoint| endpoint.unread = true);
+                }
             }
             Fact::ProtocolSettings(settings) => {
+                if is_between(model, settings.pair, &settings.node) {
+                    return;
+                }
                 if let Some(index) = self.passing(model, settings.pair, at, None) {
                     endpoint(&mut model.connections[index], settings.pair).agreed = Some((at, settings.clone()));
                 }
@@ -104,6 +110,14 @@ impl Links {
             }
             _ => {}
         }
+    }
+
+    /// A segment passes a node on its way: it is its sender's.
+    fn pass(&self, model: &mut Model, segment: &Segment, at: Moment) {
+        let sender = Pair { local: segment.from, remote: segment.to };
+        let Some(index) = self.wire.get(&sender) else { return };
+        let (node, point, from) = (segment.node.clone(), segment.point, segment.from);
+        model.connections[*index].passed.push(Passed { node, point, from, seen: seen(segment, at) });
     }
 
     /// A SYN says where an end of these ports is from now on.
@@ -200,7 +214,7 @@ impl Links {
         if !local_opens {
             endpoints.reverse();
         }
-        model.connections.push(Connection { endpoints, began: at });
+        model.connections.push(Connection { endpoints, passed: Vec::new(), began: at });
         let index = model.connections.len() - 1;
         for ends in [&mut self.wire, &mut self.socket] {
             ends.entry(pair).or_insert(index);
@@ -214,6 +228,16 @@ impl Links {
 fn own(from: SocketAddrV4, to: SocketAddrV4, sent: bool) -> Pair {
     let pair = Pair { local: from, remote: to };
     if sent { pair } else { pair.flipped() }
+}
+
+/// Whether what was seen at `node` was on its way there: it is not the node that has this end's address.
+fn is_between(model: &Model, own: Pair, node: &str) -> bool {
+    model.nodes.get(own.local.ip()).is_some_and(|end| end != node)
+}
+
+fn seen(segment: &Segment, at: Moment) -> Seen {
+    let Segment { flags, seq, ack, window, payload, .. } = *segment;
+    Seen { at, flags, seq, ack, window, payload }
 }
 
 fn end(model: &Model, index: usize, pair: Pair) -> &Endpoint {

@@ -11,6 +11,7 @@
 //! mechanisms/     the catalogue: one rule a file
 //! decide.rs       what the rules say → one ruling
 //! connection.rs   the rulings of both endpoints → the connection's verdict
+//! way.rs          what firewalls between the endpoints did
 //! verdicts.rs     what a verdict says
 //! ```
 
@@ -26,6 +27,7 @@ mod model;
 mod protocol;
 mod scene;
 mod verdicts;
+mod way;
 
 pub use verdicts::{AMBIGUOUS, Checks, EndpointVerdict, Next, Since, UNKNOWN, Verdict, Verdicts};
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 
 use super::links::Links;
+use super::way::Passed;
 use crate::evidence::{
-    BrokerLog, Context, Event, Fact, Flags, Keepalive, Meaning, Moment, Pair, ProtocolSettings, ProxyLog, ProxyNotice,
-    ProxyRules, ProxyTimeouts, Report, Role, SocketOptions, Source, Span, TcpState,
+    BrokerLog, Context, Event, Fact, FirewallSettings, Flags, Keepalive, Meaning, Moment, Pair, ProtocolSettings,
+    ProxyLog, ProxyNotice, ProxyRules, ProxyTimeouts, Report, Role, SocketOptions, Source, Span, TcpState,
 };
 
 /// Evidence of one case, arranged for judging.
@@ -36,6 +37,8 @@ pub struct Model {
     pub broker_logs: Vec<(Moment, BrokerLog)>,
     /// How long each broker lets a handshake take, milliseconds; `None` is for ever.
     pub broker_settings: HashMap<String, Option<u64>>,
+    /// The firewalls.
+    pub firewalls: Vec<FirewallSettings>,
     /// Processes that ended.
     pub exits: Vec<Exit>,
     /// What was injected: time, verb, target.
@@ -100,6 +103,8 @@ pub struct Exit {
 pub struct Connection {
     /// The endpoint that opened it, then the one that accepted it.
     pub endpoints: [Endpoint; 2],
+    /// Its segments at nodes between them.
+    pub passed: Vec<Passed>,
     /// When its first fact was seen.
     pub began: Moment,
 }
@@ -236,6 +241,7 @@ impl Model {
         let at = event.at_ns;
         match &event.fact {
             Fact::Kernel { hz, wheel, .. } => (self.hz, self.wheel) = (*hz, *wheel),
+            Fact::Firewall(settings) => self.firewalls.push(settings.clone()),
             Fact::Canary { worst } => self.canary = *worst,
             Fact::Node { node, address } => {
                 self.nodes.insert(*address, node.clone());

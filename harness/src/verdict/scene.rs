@@ -149,6 +149,14 @@ impl<'a> Scene<'a> {
         !self.me().reports.is_empty()
     }
 
+    /// Whether the kernel's trace shows that this endpoint had a socket at `at`.
+    #[must_use]
+    pub fn had_socket(&self, at: Moment) -> bool {
+        let me = self.me();
+        let closed = me.states.iter().any(|change| change.new == TcpState::Close && change.at <= at.after(INSTANT));
+        me.states.iter().any(|change| change.at <= at) && !closed && me.host_down.is_none_or(|down| down > at)
+    }
+
     /// Until when this endpoint's story goes: its end, the end of its host, or the end of the evidence.
     #[must_use]
     pub fn until(&self) -> Moment {

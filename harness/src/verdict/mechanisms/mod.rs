@@ -96,6 +96,7 @@ catalogue! {
     tcp_fin_timeout => TcpFinTimeout,
     tcp_connect_refused => TcpConnectRefused,
     reset_no_socket => ResetNoSocket,
+    reset_middlebox => ResetMiddlebox,
     peer_fin => PeerFin,
     peer_reset => PeerReset,
     host_down => HostDown,

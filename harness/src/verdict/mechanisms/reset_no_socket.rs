@@ -45,6 +45,8 @@ fn judge(scene: &Scene<'_>) -> Judgement {
         } else {
             judgement.exclude(Source::Kernel, text);
         }
+    } else if peer.had_socket(end.at) {
+        judgement.exclude(Source::Kernel, format!("{} had a socket for it, and its kernel made no RST", peer.me().node));
     }
     if let Some((at, verb, target)) = peer.injected(&["power-off", "reboot"], end.at) {
         judgement.support(Source::Timeline, format!("`{verb}: {target}` at {at}"));
