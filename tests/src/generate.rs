@@ -24,7 +24,7 @@ const AGREE: [&str; 3] = [
 ];
 
 /// The folders whose short cases are also run on the real clock.
-const ON_BOTH: [&str; 6] = ["amqp/", "applications/", "kernel/", "negative/", "proxies/", "seed/"];
+const ON_BOTH: [&str; 7] = ["amqp/", "applications/", "kernel/", "middleboxes/", "negative/", "proxies/", "seed/"];
 
 /// Cases that the real clock does not tell alike each time: the broker's last heartbeat and its RST leave in the same instant, and
 /// whether HAProxy finds them together, and takes the RST for a FIN, is chance.

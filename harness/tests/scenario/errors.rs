@@ -55,6 +55,7 @@ faulty! {
     bad_ends
     bad_expectations
     bad_files_and_readiness
+    bad_firewalls
     bad_keepalive
     bad_matrix
     bad_name

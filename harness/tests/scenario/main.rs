@@ -3,5 +3,6 @@
 mod cases;
 mod errors;
 mod files;
+mod firewalls;
 mod properties;
 mod words;
