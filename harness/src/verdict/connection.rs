@@ -146,7 +146,7 @@ impl<'a> Connection<'a> {
         self.rule(verdict, decision, ruling);
         let Ruling::One(mechanism) = ruling else { return };
         let Some(judgement) = decision.judgement(mechanism) else { return };
-        if judgement.by.is_some() {
+        if mechanism == Mechanism::ResetMiddlebox {
             verdict.closed_by.clone_from(&judgement.by);
         }
         if let Some(struck) = judgement.struck {
