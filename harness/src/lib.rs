@@ -55,8 +55,19 @@ impl scenario::Words for Vocabulary {
     const PROTOCOLS: &'static [scenario::Word<Self::Client>] = clients::PROTOCOLS;
     const MECHANISMS: &'static [&'static str] = &verdict::mechanisms::NAMES;
 
-    fn objection(step: &Self::Step, clients: &[scenario::Client<Self::Client>]) -> Option<(String, String)> {
+    fn objection(
+        step: &Self::Step,
+        services: &[scenario::Service<Self::Service>],
+        clients: &[scenario::Client<Self::Client>],
+    ) -> Option<(String, String)> {
         let (name, what) = step.order()?;
+        if let Some(service) = services.iter().find(|service| service.name.as_str() == name) {
+            let help = service.kind.refuses(what)?;
+            return Some((
+                format!("service `{name}` cannot do that: it is `{}`", service.kind.name()),
+                help.to_string(),
+            ));
+        }
         let client = clients.iter().find(|client| client.name.as_str() == name)?;
         let help = client.kind.refuses(what)?;
         Some((format!("client `{name}` cannot do that: it is `protocol: {}`", client.kind.name()), help.to_string()))

@@ -4,7 +4,7 @@ use crate::address::End;
 use crate::batch::Batch;
 use crate::network::{Network, Node, node_place};
 use crate::topology::ends_at;
-use crate::{Error, Shaping, firewall, link, redirect, shaping, sockets};
+use crate::{Error, Shaping, firewall, link, redirect, sockets};
 
 /// A direction of a wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Network {
         firewall::forget(&place.namespace, firewall).await.map_err(|error| error.on_node(&plan.name))
     }
 
-    /// Changes what a wire does to packets, both ways.
+    /// Changes what a wire does to packets, both ways. What is under way arrives as it would have.
     ///
     /// # Errors
     /// [`Error::NoNetem`] where the kernel cannot; [`Error::Plan`] for a shaping that makes no sense.
@@ -134,21 +134,15 @@ impl Network {
         let before = std::mem::replace(&mut changed.wires[wire].shaping, shaping);
         changed.check()?;
         let old = std::mem::replace(&mut self.plan, changed);
-        if !self.plan.wires[wire].shaping.is_none() {
-            let applied = self.apply_shaping(wire).await;
-            if applied.is_err() {
-                self.plan = old;
-            }
-            return applied;
-        }
-        if before.is_none() {
+        if before.is_none() && self.plan.wires[wire].shaping.is_none() {
             return Ok(());
         }
-        let mut batch = Batch::default();
-        for end in [0, 1].map(|end| End { wire, end }).into_iter().filter(|&end| self.has_port(end)) {
-            batch.push(format!("unshaping wire `{}`", self.plan.wires[wire].name), shaping::unshape(end.port()));
+        // A wire that was shaped keeps its netem, if only with nothing to do: with it would go what is under way.
+        let applied = self.put_shaping(wire).await;
+        if applied.is_err() {
+            self.plan = old;
         }
-        batch.send(&self.fabric.route).await
+        applied
     }
 
     async fn set_cut(&mut self, wire: usize, direction: Direction, cut: bool) -> Result<(), Error> {

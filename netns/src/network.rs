@@ -238,10 +238,12 @@ impl Network {
 
     /// Gives both ports of a wire the shaping that the plan says.
     pub(crate) async fn apply_shaping(&self, wire: usize) -> Result<(), Error> {
+        if self.plan.wires[wire].shaping.is_none() { Ok(()) } else { self.put_shaping(wire).await }
+    }
+
+    /// Puts netem with the shaping that the plan says at both ports of a wire, or changes the one that is there.
+    pub(crate) async fn put_shaping(&self, wire: usize) -> Result<(), Error> {
         let plan = &self.plan.wires[wire];
-        if plan.shaping.is_none() {
-            return Ok(());
-        }
         let mut batch = Batch::default();
         for end in [0, 1].map(|end| End { wire, end }).into_iter().filter(|&end| self.has_port(end)) {
             // Chance must not strike both directions alike.

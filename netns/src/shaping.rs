@@ -7,7 +7,7 @@ use nlink::netlink::{Connection, MessageBuilder, NlMsgType, Route};
 use nlink::{Packets, Percent, Rate};
 
 use crate::address::LOOPBACK;
-use crate::batch::{Batch, change};
+use crate::batch::Batch;
 use crate::{Error, Namespace, Shaping};
 
 /// What a kernel needs for shaping.
@@ -38,7 +38,7 @@ pub async fn probe_netem() -> Result<bool, Error> {
     }
 }
 
-/// Puts netem at the egress of a port, in place of what is there.
+/// Puts netem at the egress of a port, or changes what is there (sch_netem.c, `netem_change`).
 pub(crate) fn shape(port: u32, shaping: &Shaping) -> Result<MessageBuilder, Error> {
     let netem = netem(shaping);
     let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
@@ -49,13 +49,6 @@ pub(crate) fn shape(port: u32, shaping: &Shaping) -> Result<MessageBuilder, Erro
     netem.write_options(&mut message).map_err(|source| Error::netlink("encoding the shaping of a wire", source))?;
     message.nest_end(options);
     Ok(message)
-}
-
-/// Takes netem off a port.
-pub(crate) fn unshape(port: u32) -> MessageBuilder {
-    let mut message = change(NlMsgType::RTM_DELQDISC);
-    message.append(&root(port));
-    message
 }
 
 fn root(port: u32) -> TcMsg {

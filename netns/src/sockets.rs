@@ -1,6 +1,6 @@
 //! The TCP sockets of a namespace, listed and ended through sock_diag(7).
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::AsFd;
 
 use nlink::netlink::{Connection, SockDiag};
@@ -45,8 +45,26 @@ pub async fn tcp(namespace: &Namespace) -> Result<Vec<TcpSocket>, Error> {
 /// # Errors
 /// When the kernel's socket tables cannot be read, or it refuses to end a socket.
 pub async fn destroy_all(namespace: &Namespace) -> Result<usize, Error> {
+    destroy(namespace, |_| true).await
+}
+
+/// Ends the TCP connections of a namespace whose remote address is one that `chosen` takes, as `ss -K` does, and says how many
+/// there were. Listeners stay. The kernel sends RST for each, except for one that is not established yet.
+///
+/// # Errors
+/// As [`destroy_all`].
+pub async fn destroy_connections(namespace: &Namespace, chosen: impl Fn(Ipv4Addr) -> bool) -> Result<usize, Error> {
+    let connects = |socket: &InetSocket| match described(socket) {
+        Some(socket) => socket.state != TcpState::Listen && chosen(*socket.remote.ip()),
+        None => false,
+    };
+    destroy(namespace, connects).await
+}
+
+async fn destroy(namespace: &Namespace, wanted: impl Fn(&InetSocket) -> bool) -> Result<usize, Error> {
     let connection = connect(namespace)?;
-    let sockets = list(&connection).await?;
+    let mut sockets = list(&connection).await?;
+    sockets.retain(wanted);
     for socket in &sockets {
         match connection.destroy_tcp_socket(socket).await {
             // It ended by itself in the meantime.
@@ -88,7 +106,7 @@ fn described(socket: &InetSocket) -> Option<TcpSocket> {
 fn ipv4(address: SocketAddr) -> Option<SocketAddrV4> {
     let ip = match address.ip() {
         IpAddr::V4(ip) => ip,
-        IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv4Addr::UNSPECIFIED,
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv4Addr::UNSPECIFIED,
         IpAddr::V6(ip) => ip.to_ipv4_mapped()?,
     };
     Some(SocketAddrV4::new(ip, address.port()))

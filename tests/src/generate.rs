@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use whyclosed::run::VIRTUAL;
-use whyclosed::scenario::{Wire, find, load};
+use whyclosed::scenario::{find, load};
 use whyclosed::{Case, Vocabulary};
 
 /// The folder of scenarios whose expectations must not hold.
@@ -86,18 +86,9 @@ fn on_real(below: &str, case: &Case) -> bool {
     if BY_CHANCE.iter().any(|case| name.starts_with(case)) {
         return false;
     }
-    let untouched = |wire: &Wire| {
-        [
-            wire.loss.is_some(),
-            wire.delay.is_some(),
-            wire.duplicate.is_some(),
-            wire.corrupt.is_some(),
-            wire.rate.is_some(),
-        ]
-        .iter()
-        .all(|shaped| !shaped)
-    };
-    case.wires.iter().all(untouched) && (!name.contains(FULL) || AGREE.contains(&name.as_str()))
+    let untouched =
+        case.wires.iter().all(|wire| wire.quality.is_none()) && case.timeline.iter().all(|step| step.verb != "shape");
+    untouched && (!name.contains(FULL) || AGREE.contains(&name.as_str()))
 }
 
 fn stem(name: &str) -> String {

@@ -1,8 +1,9 @@
 //! One connection of an actor, from its first byte to its end.
 
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
 use tokio::io::{AsyncReadExt, Interest};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -58,7 +59,9 @@ pub async fn play(stream: TcpStream, number: u32, echo: bool, manners: Manners, 
     let pair = ends(&stream);
     say(number, pair, Report::Connected);
     let (reader, writer) = stream.into_split();
-    let mut player = Player { number, pair, echo, manners, writer, due: 0, back: Vec::new(), sent: 0, received: 0 };
+    let (stopped, shuts) = (false, false);
+    let back = Vec::new();
+    let mut player = Player { number, pair, echo, manners, writer, due: 0, back, sent: 0, received: 0, stopped, shuts };
     let why = player.until_end(orders, reader).await;
     // Both halves hold the socket: `close(2)` happens when the second goes, without the FIN that `OwnedWriteHalf` would send
     // first (a reset must be a reset). The reader has gone already.
@@ -84,6 +87,10 @@ struct Player {
     back: Vec<u8>,
     sent: u64,
     received: u64,
+    /// It has been told to read nothing.
+    stopped: bool,
+    /// It has been told to shut its sending side, and has something to write before that.
+    shuts: bool,
 }
 
 impl Player {
@@ -99,12 +106,19 @@ impl Player {
             (ticks, sends.bytes)
         });
         loop {
-            let reads = !eof && allowance > 0 && self.back.len() < BACK_LIMIT;
+            if self.shuts && !self.waits() {
+                self.half_close();
+                sends = None;
+            }
+            let reads = !eof && allowance > 0 && !self.stopped && self.back.len() < BACK_LIMIT;
             let done: std::io::Result<()> = tokio::select! {
                 order = next(&mut orders) => match order {
                     What::Send { bytes } => { self.due += bytes; Ok(()) }
                     // Plain TCP has no messages; the scenario's reader does not let this through.
                     What::Publish { .. } => Ok(()),
+                    What::HalfClose => { self.shuts = true; Ok(()) }
+                    What::StopReading => { self.reading(false); Ok(()) }
+                    What::ResumeReading => { self.reading(true); Ok(()) }
                     What::Close => return "order",
                     What::Reset => { let _ = linger(self.writer.as_ref(), 0); return "order" }
                 },
@@ -140,6 +154,23 @@ impl Player {
 
     fn waits(&self) -> bool {
         self.due > 0 || !self.back.is_empty()
+    }
+
+    fn reading(&mut self, on: bool) {
+        self.stopped = !on;
+        say(self.number, self.pair, Report::Reading { on });
+    }
+
+    /// shutdown(2) of the sending side. It fails only on a connection that has ended, which is told by reading.
+    fn half_close(&mut self) {
+        self.shuts = false;
+        let began_ns = clock::monotonic_ns();
+        let done = shutdown(self.writer.as_ref().as_raw_fd(), Shutdown::Write);
+        let returned_ns = clock::monotonic_ns();
+        if done.is_ok() {
+            let took = Span(returned_ns - began_ns);
+            say_of(returned_ns, self.number, self.pair, Report::HalfClosed { took });
+        }
     }
 
     fn take(&mut self, bytes: &[u8]) {

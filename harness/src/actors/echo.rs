@@ -1,10 +1,11 @@
-//! The echo server: accepts, and sends back what it reads.
+//! The echo server: accepts, sends back what it reads, and follows orders.
 
 use std::net::Ipv4Addr;
 
 use tokio::net::TcpSocket;
 use tokio::sync::mpsc;
 
+use super::orders::{self, Incoming};
 use super::{Manners, connection};
 
 /// Room for as many clients as a case can have.
@@ -20,17 +21,29 @@ pub async fn run(port: u16, echo: bool, manners: Manners) -> std::io::Result<()>
     socket.bind((Ipv4Addr::UNSPECIFIED, port).into())?;
     let listener = socket.listen(BACKLOG)?;
     let mut number = 0;
+    let mut incoming = Incoming::new();
+    let mut ordered = true;
+    let mut connections = Vec::new();
     loop {
-        let (stream, _) = listener.accept().await?;
+        let stream = tokio::select! {
+            accepted = listener.accept() => accepted?.0,
+            order = incoming.next(), if ordered => {
+                match order? {
+                    Some(order) => orders::hand_on(&order, &connections).await,
+                    None => ordered = false,
+                }
+                continue;
+            }
+        };
         number += 1;
+        let (order, orders) = mpsc::channel(orders::WAITING);
+        connections.push(order);
         let manners = manners.clone();
         tokio::spawn(async move {
             if let Err(error) = connection::set_options(&stream, &manners) {
                 eprintln!("setting socket options: {error}");
             }
-            // Nobody orders a server: the sender is kept so that its channel stays open and silent.
-            let (_orders, ordered) = mpsc::channel(1);
-            connection::play(stream, number, echo, manners, ordered).await;
+            connection::play(stream, number, echo, manners, orders).await;
         });
     }
 }

@@ -139,6 +139,12 @@ pub enum What {
         /// Bytes of each.
         bytes: u64,
     },
+    /// shutdown(2) of the sending side, when what was ordered before is written.
+    HalfClose,
+    /// Read nothing any more.
+    StopReading,
+    /// Read again.
+    ResumeReading,
     /// close(2); on AMQP connections connection.close.
     Close,
     /// close(2) with SO_LINGER 0, which sends RST.

@@ -33,7 +33,16 @@ impl Protocol for Amqp {
     }
 
     fn refuses(&self, what: What) -> Option<&'static str> {
-        matches!(what, What::Send { .. }).then_some("`publish` sends messages; other payload would not be AMQP")
+        match what {
+            What::Send { .. } => Some("`publish` sends messages; other payload would not be AMQP"),
+            What::HalfClose => {
+                Some("AMQP knows no half-closed connection: `close` ends it in order, with connection.close")
+            }
+            What::StopReading | What::ResumeReading => Some(
+                "its library reads by itself; `protocol: tcp` can be told not to, and `freeze` stops all of a program",
+            ),
+            What::Publish { .. } | What::Close | What::Reset => None,
+        }
     }
 
     fn place(&self, client: &Client<Arc<dyn Protocol>>, way: &Way<'_>) -> std::io::Result<Place> {

@@ -260,6 +260,16 @@ pub enum Report {
         /// The error's name, as errno(3) has it.
         errno: String,
     },
+    /// It stopped reading, or reads again.
+    Reading {
+        /// Whether it reads from now on.
+        on: bool,
+    },
+    /// It shut the sending side of the socket; the report is of the moment at which shutdown(2) had returned.
+    HalfClosed {
+        /// How long before the report it had begun to.
+        took: Span,
+    },
     /// It closed the socket; the report is of the moment at which close(2) had returned.
     Closed {
         /// Why: `order` (the timeline said so), `eof`, `error`; of AMQP also `heartbeat` (missed), `handshake-timeout`,

@@ -44,6 +44,7 @@ use crate::evidence::routes::Route;
 use crate::evidence::store::Ledger;
 use crate::evidence::trace::Tracer;
 use crate::evidence::{Fact, Role};
+use crate::scenario::Quality;
 use crate::services::Surroundings;
 
 /// How long the end of a killed process may take.
@@ -332,18 +333,24 @@ fn plan(case: &Case, slice: &Slice, seed: u64) -> NetworkPlan {
         name: wire.name.to_string(),
         ends: [index(wire.ends[0].as_str()), index(wire.ends[1].as_str())],
         mtu: wire.mtu,
-        shaping: Shaping {
-            delay: wire.delay,
-            jitter: wire.jitter,
-            loss: wire.loss.map(|p| p.0),
-            duplicate: wire.duplicate.map(|p| p.0),
-            reorder: wire.reorder.map(|p| p.0),
-            corrupt: wire.corrupt.map(|p| p.0),
-            rate_bits_per_s: wire.rate.map(|r| r.0),
-            seed: Some(seed),
-        },
+        shaping: shaping(&wire.quality, Some(seed)),
     });
     NetworkPlan { nodes: nodes.collect(), wires: wires.collect() }
+}
+
+/// What a scenario says of a wire, in the network's terms; all chance in it comes from the seed.
+#[must_use]
+pub fn shaping(quality: &Quality, seed: Option<u64>) -> Shaping {
+    Shaping {
+        delay: quality.delay,
+        jitter: quality.jitter,
+        loss: quality.loss.map(|p| p.0),
+        duplicate: quality.duplicate.map(|p| p.0),
+        reorder: quality.reorder.map(|p| p.0),
+        corrupt: quality.corrupt.map(|p| p.0),
+        rate_bits_per_s: quality.rate.map(|r| r.0),
+        seed,
+    }
 }
 
 /// The direction of a wire that starts at this node, or both.

@@ -93,7 +93,7 @@ pub(super) fn decode<W: Words>(root: &Value<'_>, scenario: &str, values: Vec<(St
     let clients = clients.unwrap_or_default();
     let timeline = fields.required_value("timeline").map(|section| {
         let steps = step::decode::<W>(&section);
-        step::check::<W>(&section, &steps, &clients);
+        step::check::<W>(&section, &steps, &services, &clients);
         steps
     });
     let expect = fields.optional_value("expect").map(|section| expectation::decode::<W>(&section, &values));

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::client::Client;
 use super::cursor::Value;
 use super::diagnostic::{Diagnostic, Span};
+use super::service::Service;
 use super::suggest;
 use super::tree::{Kind, Yaml};
 use super::vocabulary::Words;
@@ -39,14 +40,19 @@ pub(super) fn decode<W: Words>(section: &Value<'_>) -> Vec<Step<W::Step>> {
     steps
 }
 
-/// Reports steps that ask of a client what it cannot do.
-pub(super) fn check<W: Words>(section: &Value<'_>, steps: &[Step<W::Step>], clients: &[Client<W::Client>]) {
+/// Reports steps that ask of a service or client what it cannot do.
+pub(super) fn check<W: Words>(
+    section: &Value<'_>,
+    steps: &[Step<W::Step>],
+    services: &[Service<W::Service>],
+    clients: &[Client<W::Client>],
+) {
     let Kind::Sequence(items) = &section.yaml().kind else { return };
     if items.len() != steps.len() {
         return;
     }
     for (item, step) in items.iter().zip(steps) {
-        if let Some((message, help)) = W::objection(&step.kind, clients) {
+        if let Some((message, help)) = W::objection(&step.kind, services, clients) {
             section.context().report(Diagnostic::new(item.span, message).help(help));
         }
     }

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use super::client::Client;
 use super::cursor::{Fields, Value};
+use super::service::Service;
 
 /// A vocabulary. The scenario reader knows the shape of a file; what can be done and run in one is told by this.
 pub trait Words: Clone + Debug + Sized + 'static {
@@ -23,8 +24,12 @@ pub trait Words: Clone + Debug + Sized + 'static {
     /// The mechanisms that an expectation can name, besides `open` and `half-open`.
     const MECHANISMS: &'static [&'static str];
 
-    /// Why a step asks of a client what it cannot do, and what to do about it.
-    fn objection(_step: &Self::Step, _clients: &[Client<Self::Client>]) -> Option<(String, String)> {
+    /// Why a step asks of a service or client what it cannot do, and what to do about it.
+    fn objection(
+        _step: &Self::Step,
+        _services: &[Service<Self::Service>],
+        _clients: &[Client<Self::Client>],
+    ) -> Option<(String, String)> {
         None
     }
 }

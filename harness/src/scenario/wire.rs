@@ -1,4 +1,4 @@
-//! Wires: the cables between nodes.
+//! Wires: the cables between nodes, and what they do to packets.
 
 use std::time::Duration;
 
@@ -21,6 +21,16 @@ pub struct Wire {
     pub name: WireName,
     /// The two nodes.
     pub ends: [NodeName; 2],
+    /// What it does to packets.
+    #[serde(flatten)]
+    pub quality: Quality,
+    /// The largest IP packet, in bytes; 1500 unless given.
+    pub mtu: u32,
+}
+
+/// What a wire does to the packets that it carries (tc-netem(8)); nothing of what is not given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Quality {
     /// How long a packet is under way.
     #[serde(serialize_with = "super::units::serialize_optional_duration")]
     pub delay: Option<Duration>,
@@ -37,8 +47,33 @@ pub struct Wire {
     pub corrupt: Option<Percent>,
     /// How fast it carries bits.
     pub rate: Option<Rate>,
-    /// The largest IP packet, in bytes; 1500 unless given.
-    pub mtu: u32,
+}
+
+impl Quality {
+    /// Reads the keys of a wire, or of a step that changes one, that say what it does to packets.
+    #[must_use]
+    pub fn of(fields: &mut Fields<'_>) -> Self {
+        for key in ["jitter", "reorder"] {
+            if fields.has(key) && !fields.has("delay") {
+                fields.error_at(key, format!("`{key}` needs a `delay` too: it is a change of the delay"));
+            }
+        }
+        Self {
+            delay: fields.optional("delay"),
+            jitter: fields.optional("jitter"),
+            loss: fields.optional("loss"),
+            duplicate: fields.optional("duplicate"),
+            reorder: fields.optional("reorder"),
+            corrupt: fields.optional("corrupt"),
+            rate: fields.optional("rate"),
+        }
+    }
+
+    /// Whether packets pass untouched and at once: nothing is asked of the kernel then.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Reads the section `wires`.
@@ -69,21 +104,10 @@ pub(super) fn decode(section: &Value<'_>) -> Vec<Wire> {
 }
 
 fn wire(name: &str, place: Option<&Value<'_>>, fields: &mut Fields<'_>) -> Option<Wire> {
-    for key in ["jitter", "reorder"] {
-        if fields.has(key) && !fields.has("delay") {
-            fields.error_at(key, format!("`{key}` needs a `delay` too: it is a change of the delay"));
-        }
-    }
     let ends = place.and_then(ends);
-    let delay = fields.optional("delay");
-    let jitter = fields.optional("jitter");
-    let loss = fields.optional("loss");
-    let duplicate = fields.optional("duplicate");
-    let reorder = fields.optional("reorder");
-    let corrupt = fields.optional("corrupt");
-    let rate = fields.optional("rate");
+    let quality = Quality::of(fields);
     let mtu = mtu(fields);
-    Some(Wire { name: WireName::from(name), ends: ends?, delay, jitter, loss, duplicate, reorder, corrupt, rate, mtu })
+    Some(Wire { name: WireName::from(name), ends: ends?, quality, mtu })
 }
 
 fn mtu(fields: &mut Fields<'_>) -> u32 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Kind;
 use crate::actors::manners::manners;
-use crate::actors::{Manners, Part};
+use crate::actors::{Manners, Part, What};
 use crate::evidence::Role;
 use crate::lab::enter::{Place, environment};
 use crate::scenario::{Fields, OnOff, Port, ServiceWord};
@@ -39,6 +39,11 @@ impl Kind for Echo {
 
     fn is_actor(&self) -> bool {
         true
+    }
+
+    fn refuses(&self, what: What) -> Option<&'static str> {
+        let taken = matches!(what, What::StopReading | What::ResumeReading);
+        (!taken).then_some("a server can be told to stop reading and to resume; else it does what its keys say")
     }
 
     fn role(&self) -> Role {

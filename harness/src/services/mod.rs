@@ -13,6 +13,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::actors::What;
 use crate::evidence::{Fact, Role};
 use crate::lab::enter::Place;
 use crate::lab::process::{Process, ReadLine};
@@ -26,6 +27,11 @@ pub trait Kind: Debug + Send + Sync {
     /// Whether it reports as [`crate::actors`] says; a foreign program's output is its log.
     fn is_actor(&self) -> bool {
         false
+    }
+
+    /// What to do instead, if it does not take such an order.
+    fn refuses(&self, _what: What) -> Option<&'static str> {
+        Some("of services only `server: echo` takes orders; `freeze` stops any program")
     }
 
     /// What it is to a connection.

@@ -2,13 +2,17 @@
 
 mod close;
 mod cut;
+mod destroy;
 mod forget;
 mod freeze;
+mod half_close;
 mod idle;
 mod kill;
 mod power;
 mod publish;
+mod reading;
 mod send;
+mod shape;
 mod shutdown_sessions;
 mod soft_stop;
 mod start;
@@ -29,7 +33,7 @@ pub type Playing<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '
 
 /// One step of a timeline, as its verb decoded it.
 pub trait Verb: Debug + Send + Sync {
-    /// The client that it orders about, and to do what.
+    /// The client or service that it orders about, and to do what.
     fn order(&self) -> Option<(&str, What)> {
         None
     }
@@ -46,6 +50,7 @@ pub const STEPS: &[Word<Arc<dyn Verb>>] = &[
     wait::WAIT,
     cut::CUT,
     cut::RESTORE,
+    shape::SHAPE,
     unplug::UNPLUG,
     unplug::PLUG,
     kill::KILL,
@@ -60,4 +65,8 @@ pub const STEPS: &[Word<Arc<dyn Verb>>] = &[
     start::START,
     close::CLOSE,
     close::RESET,
+    half_close::HALF_CLOSE,
+    reading::STOP_READING,
+    reading::RESUME_READING,
+    destroy::DESTROY,
 ];

@@ -127,6 +127,9 @@ impl<'a> Scene<'a> {
                 Report::Eof => Way::GotFin,
                 Report::Error { errno } if matches!(errno.as_str(), "ECONNRESET" | "EPIPE") => Way::GotRst,
                 Report::Error { .. } => Way::Died,
+                Report::HalfClosed { took } => {
+                    return Some(Ending { at: Moment(at.0 - took.0), way: Way::SentFin, source: Source::Log });
+                }
                 Report::Closed { took, .. } => {
                     let began = Moment(at.0 - took.unwrap_or_default().0);
                     return Some(Ending { at: began, way: Way::SentFin, source: Source::Log });
@@ -137,14 +140,18 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// Whether the program says that it closed the connection, and this end can be the work of that close(2).
+    /// Whether the program says that it closed the connection, and this end can be the work of that close(2) or shutdown(2).
     ///
     /// The kernel changes the socket's state while the program is in the system call, so that the change lies between its
     /// beginning and its return, however long the program was preempted meanwhile. The FIN can pass later: it waits behind data.
     #[must_use]
     pub fn closed_by_program(&self, end: &Ending) -> bool {
         self.me().reports.iter().any(|(returned, report)| {
-            let Report::Closed { took, .. } = report else { return false };
+            let took = match report {
+                Report::Closed { took, .. } => *took,
+                Report::HalfClosed { took } => Some(*took),
+                _ => return false,
+            };
             // A report that does not tell when the close began is taken for one of the same instant.
             let began = Moment(returned.0 - took.unwrap_or(INSTANT).0);
             let begun = began <= end.at.after(READING);

@@ -96,7 +96,7 @@ fn what_is_not_said_has_its_usual_value() {
     let (client, wire, service) = (&case.clients[0], &case.wires[0], &case.services[0]);
     assert_eq!((client.connections, &client.keepalive, client.starts), (1, &Keepalive::Off, Starts::Now));
     assert_eq!((client.user_timeout, &client.kind), (None, &Client::Tcp { linger: None }));
-    assert_eq!((wire.mtu, wire.delay, wire.loss), (1500, None, None));
+    assert_eq!((wire.mtu, &wire.quality), (1500, &Quality::default()));
     assert_eq!((&service.ready, service.ready_within), (&None, Duration::from_secs(10)));
     assert_eq!((case.others, case.about.as_str()), (Others::Any, ""));
 }
@@ -157,6 +157,6 @@ fn bytes_count_thousands_or_powers_of_two() {
 fn shares_and_rates_are_read_in_percent_and_bits_per_second() {
     let cases = read(FULL).unwrap_or_else(|errors| panic!("{errors}"));
     let wire = &cases[0].wires[0];
-    assert_eq!(wire.loss.map(|loss| loss.0), Some(0.5));
-    assert_eq!(wire.rate.map(|rate| rate.0), Some(10_000_000));
+    assert_eq!(wire.quality.loss.map(|loss| loss.0), Some(0.5));
+    assert_eq!(wire.quality.rate.map(|rate| rate.0), Some(10_000_000));
 }

@@ -69,8 +69,8 @@ pub async fn play(number: u32, way: Way, mut ordered: mpsc::Receiver<What>) {
                     session.ordered = Some("order");
                     line.cut(true);
                 }
-                // Bytes that are no frames; the scenario's reader does not let this through.
-                What::Send { .. } => {}
+                // What is not AMQP's; the scenario's reader does not let this through.
+                What::Send { .. } | What::HalfClose | What::StopReading | What::ResumeReading => {}
             },
         }
     };

@@ -50,10 +50,13 @@ fn by_exit(judgement: &mut Judgement, scene: &Scene<'_>) {
 
 /// Who still speaks is not dead: a program that says that it has closed the socket left none to its kernel.
 fn by_log(judgement: &mut Judgement, scene: &Scene<'_>) {
-    let ends = |report: &Report| matches!(report, Report::Closed { .. } | Report::ConnectFailed { .. });
-    let spoke = scene.me().reports.iter().find(|(_, report)| ends(report));
-    if let Some((when, report)) = spoke {
-        let what = if matches!(report, Report::Closed { .. }) { "it closed the connection" } else { "connect(2) failed" };
+    let spoken = scene.me().reports.iter().find_map(|(when, report)| match report {
+        Report::Closed { .. } => Some((when, "it closed the connection")),
+        Report::HalfClosed { .. } => Some((when, "it shut its sending side down")),
+        Report::ConnectFailed { .. } => Some((when, "connect(2) failed")),
+        _ => None,
+    });
+    if let Some((when, what)) = spoken {
         judgement.exclude(Source::Log, format!("the program itself says, at {when}, that {what}"));
     } else if let Some((when, _, text)) = scene.word() {
         judgement.exclude(Source::Log, format!("{text}, at {when}: a dead one logs nothing"));
