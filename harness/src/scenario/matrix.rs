@@ -5,6 +5,7 @@ use super::diagnostic::{Diagnostic, Span};
 use super::names::check_name;
 use super::suggest;
 use super::tree::{Entry, Kind, Yaml, shown};
+use super::variants::Variants;
 
 /// More cases than one file should make: a limit, so that a slip of the pen does not fill the memory.
 const MOST_CASES: usize = 1024;
@@ -12,17 +13,25 @@ const MOST_CASES: usize = 1024;
 const OPEN: &str = "${{";
 const CLOSE: &str = "}}";
 
+/// All that the section `matrix` says.
+#[derive(Default)]
+pub(super) struct Matrix {
+    dimensions: Vec<Dimension>,
+    variants: Variants,
+}
+
 /// One parameter and what it can be.
 pub(super) struct Dimension {
-    name: String,
+    pub name: String,
     /// Empty if the dimension has an error: then references to it keep silent.
-    choices: Vec<Choice>,
+    pub choices: Vec<Choice>,
 }
 
 /// One value of a dimension: its name, and the texts it stands for if it is a bundle.
-struct Choice {
-    name: String,
-    bundle: Vec<(String, String)>,
+#[derive(Clone)]
+pub(super) struct Choice {
+    pub name: String,
+    pub bundle: Vec<(String, String)>,
 }
 
 /// One choice of every dimension.
@@ -31,10 +40,12 @@ pub(super) struct Combination<'m> {
     choices: Vec<Option<&'m Choice>>,
 }
 
-/// Reads the section `matrix`: dimension → list of words, or dimension → (value name → bundle).
-pub(super) fn decode(section: &Value<'_>) -> Vec<Dimension> {
+/// Reads the section `matrix`: dimension → list of words, or dimension → (value name → bundle); and `exclude` and `include`.
+pub(super) fn decode(section: &Value<'_>) -> Matrix {
     let mut dimensions = Vec::new();
-    for (name, value) in section.entries().unwrap_or_default() {
+    let (rules, parameters): (Vec<_>, Vec<_>) =
+        section.entries().unwrap_or_default().into_iter().partition(|(name, _)| Variants::KEYS.contains(name));
+    for (name, value) in parameters {
         let errors = section.context().error_count();
         check_dimension_name(name, &value);
         let mut choices = if value.is_mapping() { bundles(&value) } else { words(&value) };
@@ -53,7 +64,12 @@ pub(super) fn decode(section: &Value<'_>) -> Vec<Dimension> {
         section.context().report(section.key_error(message).help(help));
         dimensions.iter_mut().for_each(|dimension| dimension.choices.clear());
     }
-    dimensions
+    let variants = Variants::decode(&rules, &dimensions);
+    let matrix = Matrix { dimensions, variants };
+    if combinations(&matrix).is_empty() {
+        section.context().report(section.key_error("every case of the matrix is excluded"));
+    }
+    matrix
 }
 
 fn check_dimension_name(name: &str, value: &Value<'_>) {
@@ -111,7 +127,7 @@ fn check_same_keys(first: &Choice, choice: &Choice, place: &Value<'_>) {
 }
 
 /// The names of values make the names of cases, of files and of tests.
-fn check_choice(name: &str, span: Span, value: &Value<'_>) {
+pub(super) fn check_choice(name: &str, span: Span, value: &Value<'_>) {
     let fit = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || ",=[]/".contains(c));
     if name.contains(OPEN) {
         check_no_reference(name, value);
@@ -130,16 +146,31 @@ fn check_no_reference(text: &str, value: &Value<'_>) {
 }
 
 /// The dimensions and the names of their values, as `when` can name them.
-pub(super) fn names(dimensions: &[Dimension]) -> Vec<(String, Vec<String>)> {
-    let names = dimensions.iter().map(|dimension| {
-        let choices = dimension.choices.iter().map(|choice| choice.name.clone());
-        (dimension.name.clone(), choices.collect())
+pub(super) fn names(matrix: &Matrix) -> Vec<(String, Vec<String>)> {
+    let names = matrix.dimensions.iter().enumerate().map(|(index, dimension)| {
+        let included = matrix.variants.included.iter().map(|choices| &choices[index]);
+        let mut names: Vec<String> = Vec::new();
+        for choice in dimension.choices.iter().chain(included) {
+            if !names.contains(&choice.name) {
+                names.push(choice.name.clone());
+            }
+        }
+        (dimension.name.clone(), names)
     });
     names.collect()
 }
 
-/// All combinations; the last dimension changes fastest.
-pub(super) fn combinations(dimensions: &[Dimension]) -> Vec<Combination<'_>> {
+/// The combinations that are not excluded, the last dimension changing fastest, and then those that are included.
+pub(super) fn combinations(matrix: &Matrix) -> Vec<Combination<'_>> {
+    let Matrix { dimensions, variants } = matrix;
+    let combination = |choices| Combination { dimensions, choices };
+    let all = products(dimensions).into_iter().filter(|choices| !variants.exclude(choices));
+    let included = variants.included.iter().map(|choices| choices.iter().map(Some).collect());
+    all.chain(included).map(combination).collect()
+}
+
+/// Each choice of each dimension with each of all others.
+pub(super) fn products(dimensions: &[Dimension]) -> Vec<Vec<Option<&Choice>>> {
     let mut all = vec![Vec::new()];
     for dimension in dimensions {
         let options: Vec<_> =
@@ -155,8 +186,7 @@ pub(super) fn combinations(dimensions: &[Dimension]) -> Vec<Combination<'_>> {
             })
             .collect();
     }
-    let combination = |choices| Combination { dimensions, choices };
-    all.into_iter().map(combination).collect()
+    all
 }
 
 impl Combination<'_> {
@@ -171,14 +201,32 @@ impl Combination<'_> {
         let Kind::Mapping(entries) = &root.kind else {
             return self.substitute(root, context);
         };
-        let entries = entries.iter().map(|entry| {
-            if suggest::same(&entry.key, "matrix") { entry.clone() } else { self.substitute_entry(entry, context) }
-        });
-        Yaml { span: root.span, kind: Kind::Mapping(entries.collect()) }
+        let (matrix, others): (Vec<_>, Vec<_>) =
+            entries.iter().cloned().partition(|entry| suggest::same(&entry.key, "matrix"));
+        let mut entries = self.substitute_entries(&others, context);
+        entries.extend(matrix);
+        Yaml { span: root.span, kind: Kind::Mapping(entries) }
     }
 
-    fn substitute_entry(&self, entry: &Entry, context: &Context<'_>) -> Entry {
-        Entry { key: entry.key.clone(), key_span: entry.key_span, value: self.substitute(&entry.value, context) }
+    /// Replaces references in keys and values. A key whose reference cannot be replaced goes, with what it leads to.
+    fn substitute_entries(&self, entries: &[Entry], context: &Context<'_>) -> Vec<Entry> {
+        let mut replaced: Vec<Entry> = Vec::new();
+        for entry in entries {
+            let value = self.substitute(&entry.value, context);
+            let key = if entry.key.contains(OPEN) {
+                let text = Yaml { span: entry.key_span, kind: Kind::Scalar { text: entry.key.clone() } };
+                self.expand(&entry.key, &Value::behind(&text, entry.key_span, context))
+            } else {
+                Some(entry.key.clone())
+            };
+            let Some(key) = key else { continue };
+            let twice = replaced.iter().any(|other| other.key == key);
+            if twice {
+                context.report(Diagnostic::new(entry.key_span, format!("key `{}` stands here twice", shown(&key))));
+            }
+            replaced.push(Entry { key, key_span: entry.key_span, value });
+        }
+        replaced
     }
 
     fn substitute(&self, yaml: &Yaml, context: &Context<'_>) -> Yaml {
@@ -190,10 +238,7 @@ impl Combination<'_> {
                 }
             }
             Kind::Sequence(items) => Kind::Sequence(items.iter().map(|item| self.substitute(item, context)).collect()),
-            Kind::Mapping(entries) => {
-                let entries = entries.iter().map(|entry| self.substitute_entry(entry, context));
-                Kind::Mapping(entries.collect())
-            }
+            Kind::Mapping(entries) => Kind::Mapping(self.substitute_entries(entries, context)),
             other => other.clone(),
         };
         Yaml { span: yaml.span, kind }

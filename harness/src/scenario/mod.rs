@@ -25,6 +25,7 @@ mod step;
 mod suggest;
 mod tree;
 mod units;
+mod variants;
 mod vocabulary;
 mod wire;
 
@@ -87,21 +88,24 @@ pub fn parse<W: Words>(file: &str, source: &str, scenario: &str, directory: &Pat
     let no_names = Scope::default();
     let context = Context::new(source, directory, &no_names, true);
     let section = root.entries().iter().find(|entry| suggest::same(&entry.key, "matrix"));
-    let dimensions =
-        section.map_or_else(Vec::new, |entry| matrix::decode(&Value::behind(&entry.value, entry.key_span, &context)));
+    let matrix =
+        section.map(|entry| matrix::decode(&Value::behind(&entry.value, entry.key_span, &context))).unwrap_or_default();
     errors.extend(context.errors.into_inner());
 
-    let scope = Scope::of(&root, matrix::names(&dimensions));
-    let combinations = matrix::combinations(&dimensions);
+    let combinations = matrix::combinations(&matrix);
     let mut seen = Seen::new(combinations.len());
     let mut cases = Vec::new();
     for combination in &combinations {
         let values = combination.values();
         let label = case::label(&values);
-        let context = Context::new(source, directory, &scope, !errors.is_empty());
+        let context = Context::new(source, directory, &no_names, true);
         let resolved: Yaml = combination.apply(&root, &context);
+        let replacing = context.errors.into_inner();
+        // A node's name can be a reference too.
+        let scope = Scope::of(&resolved, matrix::names(&matrix));
+        let context = Context::new(source, directory, &scope, !errors.is_empty() || !replacing.is_empty());
         let case = case::decode::<W>(&Value::root(&resolved, &context), scenario, values);
-        seen.add(context.errors.into_inner(), &label);
+        seen.add(replacing.into_iter().chain(context.errors.into_inner()).collect(), &label);
         cases.extend(case);
     }
     errors.extend(seen.into_errors());

@@ -4,5 +4,6 @@ mod cases;
 mod errors;
 mod files;
 mod firewalls;
+mod matrix;
 mod properties;
 mod words;
