@@ -2,9 +2,9 @@
 
 use crate::address::End;
 use crate::batch::Batch;
-use crate::network::{Network, Node, node_place};
+use crate::network::{Network, Node, Place, node_place, place_in};
 use crate::topology::ends_at;
-use crate::{Error, Shaping, firewall, link, redirect, sockets};
+use crate::{Error, Namespace, Shaping, firewall, link, redirect, sockets};
 
 /// A direction of a wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,13 +73,8 @@ impl Network {
         let Some(place) = self.nodes[node].place() else { return Ok(()) };
         let name = &self.plan.nodes[node].name;
         sockets::destroy_all(&place.namespace).await.map_err(|error| error.on_node(name))?;
-        let mut batch = Batch::default();
-        for end in ends_at(&self.plan, node) {
-            let doing = format!("removing the cable of wire `{}` from node `{name}`", self.plan.wires[end.wire].name);
-            batch.push(doing, link::delete(end.port()));
-        }
-        batch.send(&self.fabric.route).await?;
         let sysctls = place.sysctls.clone();
+        self.remove_cables(node).await?;
         self.nodes[node] = Node::Off(sysctls);
         Ok(())
     }
@@ -93,6 +88,31 @@ impl Network {
         self.close(node).await?;
         let plan = &self.plan.nodes[node];
         let place = node_place(plan).await.map_err(|error| error.on_node(&plan.name))?;
+        self.live_in(node, place).await
+    }
+
+    /// Moves a node into a namespace that somebody else has made, as a container's engine does: with the address, MAC
+    /// addresses, routes and sysctls that it had, and its wires as they were. What it had open stays behind, and
+    /// reaches nobody.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub async fn move_to(&mut self, node: usize, namespace: Namespace) -> Result<(), Error> {
+        self.check_node(node)?;
+        let plan = &self.plan.nodes[node];
+        let place = place_in(namespace, plan).map_err(|error| error.on_node(&plan.name))?;
+        self.power_off(node).await?;
+        if self.nodes[node].place().is_some() {
+            self.remove_cables(node).await?;
+        }
+        if let Node::Dying(before) = std::mem::replace(&mut self.nodes[node], Node::Off(Vec::new())) {
+            self.left.push(before);
+        }
+        self.live_in(node, place).await
+    }
+
+    /// Lays a node's cables to its new place, and brings it up there.
+    async fn live_in(&mut self, node: usize, place: Place) -> Result<(), Error> {
         self.nodes[node] = Node::On(place);
         let ends = ends_at(&self.plan, node);
         let mut batch = Batch::default();
@@ -109,6 +129,17 @@ impl Network {
             self.apply_shaping(end.wire).await?;
         }
         self.settle_node(node).await
+    }
+
+    /// Removes the cables of a node up to the fabric's ports.
+    async fn remove_cables(&self, node: usize) -> Result<(), Error> {
+        let name = &self.plan.nodes[node].name;
+        let mut batch = Batch::default();
+        for end in ends_at(&self.plan, node) {
+            let doing = format!("removing the cable of wire `{}` from node `{name}`", self.plan.wires[end.wire].name);
+            batch.push(doing, link::delete(end.port()));
+        }
+        batch.send(&self.fabric.route).await
     }
 
     /// Lets a firewall forget every connection that it tracks. Its rules and settings stay. There is no opposite: what it learns

@@ -49,6 +49,18 @@ impl Namespace {
         Ok(Self { file: Arc::new(file), inode })
     }
 
+    /// The namespace that a process is in.
+    ///
+    /// # Errors
+    /// [`Error::System`] when there is no such process, [`Error::Privilege`] when it is another user's.
+    pub fn of_process(pid: i32) -> Result<Self, Error> {
+        let path = format!("/proc/{pid}/ns/net");
+        let opening = |source| Error::system(format!("opening {path}"), source);
+        let file = File::open(&path).map_err(opening)?;
+        let inode = file.metadata().map_err(opening)?.ino();
+        Ok(Self { file: Arc::new(file), inode })
+    }
+
     /// Creates a namespace and runs `prepare` on a thread inside it, without keeping the caller's thread waiting.
     pub(crate) async fn create_and<T: Send + 'static>(
         prepare: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,

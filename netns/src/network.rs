@@ -24,6 +24,8 @@ pub struct Network {
     pub(crate) fabric: Place,
     pub(crate) nodes: Vec<Node>,
     pub(crate) wires: Vec<Wire>,
+    /// Where nodes were before they moved: the sockets there, which nobody reaches, end with the network.
+    pub(crate) left: Vec<Place>,
 }
 
 /// A namespace and what is needed to work in it.
@@ -85,7 +87,7 @@ impl Network {
             nodes.push(Node::On(finished(place.await).map_err(|error| error.on_node(&node.name))?));
         }
         let wires = vec![Wire::default(); plan.wires.len()];
-        let mut network = Self { plan, fabric, nodes, wires };
+        let mut network = Self { plan, fabric, nodes, wires, left: Vec::new() };
         network.lay_wires().await?;
         for node in 0..network.nodes.len() {
             network.configure(node).await?;
@@ -133,6 +135,9 @@ impl Network {
             let Some(place) = node.place() else { continue };
             let ended = sockets::destroy_all(&place.namespace).await.map_err(|error| error.on_node(&plan.name));
             result = result.and(ended.map(drop));
+        }
+        for place in &self.left {
+            result = result.and(sockets::destroy_all(&place.namespace).await.map(drop));
         }
         result
     }
@@ -277,19 +282,34 @@ pub(crate) fn node_place(node: &crate::NodePlan) -> impl Future<Output = Result<
     }
 }
 
+/// Makes a namespace that somebody else has made a node's place, with the node's sysctls.
+pub(crate) fn place_in(namespace: Namespace, node: &crate::NodePlan) -> Result<Place, Error> {
+    let runtime = Handle::current();
+    let prepare = || -> Result<_, Error> {
+        let sysctls = sysctl::set_all(node.forwards, &node.sysctls)?;
+        Ok((route(&runtime)?, sysctls))
+    };
+    let (route, sysctls) = namespace.run(prepare)??;
+    Ok(Place { namespace, route, sysctls })
+}
+
 async fn place(
     set_sysctls: impl FnOnce() -> Result<Vec<(String, String)>, Error> + Send + 'static,
 ) -> Result<Place, Error> {
     let runtime = Handle::current();
     let prepare = move |_: &Namespace| {
         let sysctls = set_sysctls()?;
-        let _entered = runtime.enter();
-        let route = Connection::<Route>::new()
-            .map_err(|source| Error::netlink("opening a netlink socket in a network namespace", source))?;
-        Ok((route, sysctls))
+        Ok((route(&runtime)?, sysctls))
     };
     let (namespace, (route, sysctls)) = Namespace::create_and(prepare).await?;
     Ok(Place { namespace, route, sysctls })
+}
+
+/// A netlink socket of the namespace that the calling thread is in.
+fn route(runtime: &Handle) -> Result<Connection<Route>, Error> {
+    let _entered = runtime.enter();
+    Connection::<Route>::new()
+        .map_err(|source| Error::netlink("opening a netlink socket in a network namespace", source))
 }
 
 fn finished<T>(joined: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {

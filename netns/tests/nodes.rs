@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 
-use common::{LIMIT, PORT, Watch, address, built, connected, interface, pair, pass, plan};
+use common::{LIMIT, PORT, Watch, address, built, carries, connected, interface, pair, pass, plan};
 use netns::sockets::{self, TcpState};
 use netns::{Direction, Error, Namespace, Network, Point, sysctl};
 use nlink::netlink::{Connection, Route, RtnetlinkGroup};
@@ -170,4 +170,23 @@ async fn a_plan_with_two_nodes_of_one_address_is_refused() {
     plan.nodes[1].address = address(0);
     let error = Network::build(plan).await.err().unwrap();
     assert!(matches!(error, Error::Plan { .. }), "{error}");
+}
+
+#[tokio::test]
+#[cfg_attr(not(whyclosed_root), ignore = "network namespaces need root: make test-real")]
+async fn a_node_that_moves_is_reached_where_it_is_and_what_it_left_reaches_nobody() {
+    let mut network = built(pair()).await;
+    let (mut client, mut left) = connected(&network, 0, 1);
+    let namespace = Namespace::create().unwrap();
+    network.move_to(1, namespace.clone()).await.unwrap();
+    network.prove().await.unwrap();
+    assert_eq!(network.node(1).unwrap().inode(), namespace.inode());
+    drop(connected(&network, 0, 1));
+    let watch = Watch::start(&network);
+    left.write_all(b"hello?").unwrap();
+    client.write_all(b"still there?").unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    let frames = watch.stop();
+    assert!(!frames.iter().any(|frame| carries(frame, "hello?")), "{frames:?}");
+    network.down().await.unwrap();
 }
