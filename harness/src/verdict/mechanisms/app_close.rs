@@ -42,6 +42,12 @@ pub(super) fn alive(judgement: &mut Judgement, scene: &Scene<'_>) {
     } else if scene.model.has(Source::Kernel) && !scene.me().states.is_empty() {
         judgement.support(Source::Kernel, "its process lived on");
     }
+    // SIGKILL leaves a program no moment of its own; of an earlier one at its place this connection was not.
+    let opened = scene.me().states.first().map(|state| state.at);
+    let killed = scene.injected(&["kill"], end.at).filter(|(at, ..)| opened.is_some_and(|opened| opened.0 < at.0));
+    if let Some((at, verb, target)) = killed {
+        judgement.exclude(Source::Timeline, format!("`{verb}: {target}` at {at}: a killed program decides nothing"));
+    }
     if scene.closed_by_program(&end) {
         judgement.support(Source::Log, "the program says that it closed the connection");
     } else if scene.reports() {
