@@ -1,28 +1,41 @@
 //! `whyclosed clean`
 
+use std::io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
+
 use super::{BROKEN, PASSED};
 use crate::guest::memory;
-use crate::lab::guard;
+use crate::lab::{engine, guard};
 
 /// Removes what killed runs may have left: everything else of a run ends with its processes.
 pub fn main() -> u8 {
     let mut removed: Vec<String> =
         memory::sweep().iter().map(|folder| format!("folder {}", folder.display())).collect();
     let swept = if nix::unistd::geteuid().is_root() { guard::sweep() } else { Ok(Vec::new()) };
-    let failed = match swept {
-        Ok(swept) => {
-            removed.extend(swept.into_iter().map(|name| format!("tracefs instance {name}")));
-            false
-        }
+    let mut failed = false;
+    match swept {
+        Ok(swept) => removed.extend(swept.into_iter().map(|name| format!("tracefs instance {name}"))),
         Err(error) => {
             anstream::eprintln!("sweeping tracefs: {error}");
-            true
+            failed = true;
         }
-    };
+    }
+    match containers() {
+        Ok(swept) => removed.extend(swept.into_iter().map(|name| format!("container of `{name}`"))),
+        // Where no engine can be asked there was none that a run could have asked.
+        Err(error) if matches!(error.kind(), NotFound | ConnectionRefused | PermissionDenied) => {}
+        Err(error) => {
+            anstream::eprintln!("sweeping containers: {error}");
+            failed = true;
+        }
+    }
     if removed.is_empty() {
         anstream::println!("nothing was left behind");
     } else {
         anstream::println!("removed {}", removed.join(", "));
     }
     if failed { BROKEN } else { PASSED }
+}
+
+fn containers() -> std::io::Result<Vec<String>> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(engine::sweep())
 }

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::{BROKEN, PASSED};
 use crate::guest::contain::Containment;
+use crate::lab::engine;
 use crate::run::hz::ticks_per_second;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -25,7 +26,7 @@ pub fn main() -> u8 {
     let virtually =
         has("the virtual clock (`--clock virtual`, the default on x86-64)", &[virtual_clock(), containment()]);
     let really = has("the real clock (`--clock real`)", &[root(), kernel(), tracefs(), reset_reasons(), netem()]);
-    has("services", &[haproxy()]);
+    has("services", &[haproxy(), docker()]);
     if virtually || really { PASSED } else { BROKEN }
 }
 
@@ -101,6 +102,20 @@ fn haproxy() -> Finding {
     let found =
         found.map(|output| String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_string());
     Finding { name: "haproxy", needed: false, found }
+}
+
+fn docker() -> Finding {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let version = runtime.and_then(|runtime| {
+        runtime.block_on(async {
+            let version = engine::reach().await?.version().await.map_err(std::io::Error::other)?;
+            Ok(version.version.unwrap_or_default())
+        })
+    });
+    let found =
+        version.map(|version| format!("Docker {version}: RabbitMQ, mosquitto and any image, on the real clock"));
+    let found = found.map_err(|error| format!("services that are images need it, on the real clock: {error}"));
+    Finding { name: "docker", needed: false, found }
 }
 
 fn containment() -> Finding {

@@ -10,7 +10,7 @@ use std::net::SocketAddrV4;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
-use nix::sys::socket::{SockaddrIn, getpeername, getsockname, getsockopt, sockopt};
+use nix::sys::socket::{SockaddrStorage, getpeername, getsockname, getsockopt, sockopt};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use super::routes::{Owner, Routes};
@@ -98,10 +98,17 @@ fn read(socket: &OwnedFd, program: &Watched) -> Option<SocketOptions> {
     })
 }
 
-/// Both ends of a connected IPv4 TCP socket.
+/// Both ends of a connected TCP socket over IPv4.
 fn ends(socket: &OwnedFd) -> Option<(SocketAddrV4, SocketAddrV4)> {
-    let local: SockaddrIn = getsockname(socket.as_raw_fd()).ok()?;
-    let remote: SockaddrIn = getpeername(socket.as_raw_fd()).ok()?;
     // Unix and UDP sockets have no TCP_USER_TIMEOUT: `read` leaves them out.
-    Some((local.into(), remote.into()))
+    Some((ipv4(&getsockname(socket.as_raw_fd()).ok()?)?, ipv4(&getpeername(socket.as_raw_fd()).ok()?)?))
+}
+
+/// The IPv4 address of a socket's end: a program that listens on `::` has it mapped into IPv6 (ipv6(7)).
+fn ipv4(address: &SockaddrStorage) -> Option<SocketAddrV4> {
+    if let Some(address) = address.as_sockaddr_in() {
+        return Some((*address).into());
+    }
+    let address = address.as_sockaddr_in6()?;
+    Some(SocketAddrV4::new(address.ip().to_ipv4_mapped()?, address.port()))
 }

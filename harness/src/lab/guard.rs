@@ -1,28 +1,82 @@
-//! The guard: makes this run's tracefs instance, and removes it when the run has ended, SIGKILL included.
+//! The guard: makes this run's tracefs instance, and removes it when the run has ended, SIGKILL included; and with it the run's
+//! containers.
 //!
-//! A tracefs instance is a directory that outlives whoever made it, so somebody must outlive the run. The guard is a process
-//! outside the run's PID namespace that waits for its standard input to close. It mounts tracefs for itself alone.
+//! A tracefs instance is a directory that outlives whoever made it, and a container is its engine's, so somebody must outlive
+//! the run. The guard is a process outside the run's PID namespace that waits for its standard input to close. It mounts tracefs
+//! for itself alone.
 
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
-use super::{Error, doing};
+use super::{Error, doing, engine};
 
 const INSTANCES: &str = "/sys/kernel/tracing/instances";
 const PREFIX: &str = "whyclosed-";
 const REMOVAL_LIMIT: Duration = Duration::from_secs(10);
+
+/// What the run tells its guard: it uses containers;
+const CONTAINERS: u8 = b'c';
+/// it ends in order.
+const END: u8 = b'e';
+/// An engine may still make a container for a run that has been killed meanwhile; it has by then.
+const LATE_CONTAINER: Duration = Duration::from_secs(2);
+
+/// A run's name, and its line to its guard.
+#[derive(Debug)]
+pub struct Mark {
+    name: String,
+    /// Closing it ends the guard.
+    lifeline: Mutex<Option<ChildStdin>>,
+    /// Whether the guard knows of containers.
+    told: tokio::sync::OnceCell<()>,
+}
+
+impl Mark {
+    /// The run's name: no other run of this machine has it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// To be called before a container is made: the guard will see to its end. What killed runs have left is removed first.
+    ///
+    /// # Errors
+    /// When the guard or the engine cannot be reached.
+    pub async fn uses_containers(&self) -> std::io::Result<()> {
+        let first = self.told.get_or_try_init(|| async {
+            engine::sweep().await?;
+            self.tell(CONTAINERS)
+        });
+        first.await.copied()
+    }
+
+    fn tell(&self, what: u8) -> std::io::Result<()> {
+        match self.lifeline.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(lifeline) => lifeline.write_all(&[what]),
+            None => Err(std::io::Error::other("the run is ending")),
+        }
+    }
+
+    fn end(&self) {
+        // A guard that has been killed has nothing to be told.
+        let _ = self.tell(END);
+        self.lifeline.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
 
 /// A tracefs instance of this run's own.
 #[derive(Debug)]
 pub struct Guard {
     child: Child,
     instance: PathBuf,
+    mark: Arc<Mark>,
 }
 
 impl Guard {
@@ -49,7 +103,14 @@ impl Guard {
             return Err(doing(what, std::io::Error::other(said)));
         }
         let instance = PathBuf::from(format!("/proc/{}/root{INSTANCES}/{name}", child.id()));
-        Ok(Guard { child, instance })
+        let mark = Mark { name, lifeline: Mutex::new(child.stdin.take()), told: tokio::sync::OnceCell::new() };
+        Ok(Guard { child, instance, mark: Arc::new(mark) })
+    }
+
+    /// The run's name and its line to this guard.
+    #[must_use]
+    pub fn mark(&self) -> Arc<Mark> {
+        self.mark.clone()
     }
 
     /// The instance's directory, as this process can reach it.
@@ -61,7 +122,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
+        self.mark.end();
         let _ = self.child.wait();
     }
 }
@@ -82,8 +143,23 @@ pub fn guard(name: &str) -> std::io::Result<()> {
     out.flush()?;
     nix::unistd::dup2_stdout(fs::OpenOptions::new().write(true).open("/dev/null")?)?;
     made?;
-    std::io::stdin().read_to_end(&mut Vec::new())?;
-    remove(&instance)
+    let mut told = Vec::new();
+    std::io::stdin().read_to_end(&mut told)?;
+    let containers = if told.contains(&CONTAINERS) { remove_containers(name, told.contains(&END)) } else { Ok(()) };
+    remove(&instance).and(containers)
+}
+
+fn remove_containers(run: &str, ended_in_order: bool) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        engine::remove(run, None).await?;
+        if !ended_in_order {
+            // The engine tells nobody that a request of a killed run is done.
+            tokio::time::sleep(LATE_CONTAINER).await;
+            engine::remove(run, None).await?;
+        }
+        Ok(())
+    })
 }
 
 /// Removes the instances of runs that no longer exist; returns their names.
@@ -97,10 +173,7 @@ pub fn sweep() -> std::io::Result<Vec<String>> {
         let mut swept = Vec::new();
         for entry in fs::read_dir(INSTANCES)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            let owner = name.strip_prefix(PREFIX).and_then(|owner| owner.split_once('-'));
-            let owner = owner.and_then(|(pid, start)| Some((pid.parse().ok()?, start.parse().ok()?)));
-            // A number alone may have been given to another process.
-            if owner.is_some_and(|(pid, start)| started(pid) != Some(start)) {
+            if is_over(&name) {
                 remove(&Path::new(INSTANCES).join(&name))?;
                 swept.push(name);
             }
@@ -109,6 +182,15 @@ pub fn sweep() -> std::io::Result<Vec<String>> {
     })
     .join()
     .unwrap_or_else(|_| Err(std::io::Error::other("the sweeping thread panicked")))
+}
+
+/// Whether a name is that of a run that no longer exists.
+#[must_use]
+pub fn is_over(name: &str) -> bool {
+    let owner = name.strip_prefix(PREFIX).and_then(|owner| owner.split_once('-'));
+    let owner = owner.and_then(|(pid, start)| Some((pid.parse().ok()?, start.parse().ok()?)));
+    // A number alone may have been given to another process.
+    owner.is_some_and(|(pid, start)| started(pid) != Some(start))
 }
 
 /// When a process started, in ticks since boot (proc(5), `stat`).

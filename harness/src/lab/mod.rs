@@ -3,16 +3,20 @@
 //! ```text
 //! mod.rs      build, start, stop, tear down
 //! keeper.rs   the PID namespace in which all processes of a run live
-//! guard.rs    the tracefs instance of a run
+//! guard.rs    what outlives a run: its tracefs instance, its containers
 //! slices.rs   the ephemeral ports of a case
 //! firewall.rs what a firewall is to the network
 //! enter.rs    how a program comes to its place
 //! process.rs  a started program
+//! container.rs a program in a container
+//! engine.rs   the engine that has the containers
 //! programs.rs starting the programs of a case
 //! pulse.rs    telling where its clock stands
 //! watch.rs    reading the settings and sessions of what runs
 //! ```
 
+pub mod container;
+pub mod engine;
 pub mod enter;
 mod firewall;
 pub mod guard;
@@ -32,6 +36,7 @@ use std::time::Duration;
 use netns::{Direction, Network, NetworkPlan, NodePlan, Shaping, WirePlan};
 use tokio::net::unix::pipe;
 
+use self::guard::Mark;
 use self::keeper::Keeper;
 use self::process::Process;
 use self::pulse::Pulse;
@@ -98,6 +103,8 @@ pub struct Site {
     pub program: PathBuf,
     /// The run's PID namespace.
     pub keeper: Keeper,
+    /// The run's name and its line to its guard.
+    pub mark: Arc<Mark>,
     /// The reader of the kernel's trace.
     pub tracer: Arc<Tracer>,
     /// A moment of CLOCK_MONOTONIC, nanoseconds, at which the count of the kernel's ticks was a multiple of 2^21; known on the

@@ -5,17 +5,18 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 use tokio::net::UnixDatagram;
 use tokio::net::unix::pipe;
 
+use super::container::Container;
 use super::enter::{self, Place};
 use super::keeper::Keeper;
 use super::{Error, doing};
@@ -59,6 +60,8 @@ pub struct Process {
     pidfd: OwnedFd,
     /// The tasks that read its output and its log.
     logs: Vec<tokio::task::JoinHandle<()>>,
+    /// The container that it runs in, until that is removed.
+    container: Mutex<Option<Container>>,
 }
 
 impl Process {
@@ -92,14 +95,14 @@ impl Process {
         let name: Arc<str> = launch.name.into();
         let logs = vec![
             tokio::spawn(read_lines(
-                pipe::Receiver::from_owned_fd(out_reader).map_err(failed)?,
+                BufReader::new(pipe::Receiver::from_owned_fd(out_reader).map_err(failed)?),
                 ledger.clone(),
                 name.clone(),
                 "stdout",
                 launch.reads,
             )),
             tokio::spawn(read_lines(
-                pipe::Receiver::from_owned_fd(err_reader).map_err(failed)?,
+                BufReader::new(pipe::Receiver::from_owned_fd(err_reader).map_err(failed)?),
                 ledger.clone(),
                 name.clone(),
                 "stderr",
@@ -108,15 +111,56 @@ impl Process {
             tokio::spawn(read_syslog(syslog, ledger.clone(), name.clone(), launch.reads)),
         ];
         child.claim();
-        Ok(Process { name, pid, mounts, pidfd, logs })
+        Ok(Process { name, pid, mounts, pidfd, logs, container: Mutex::default() })
+    }
+
+    /// Takes on the main process of a container.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn adopt(
+        name: &str,
+        pid: i32,
+        mut container: Container,
+        ledger: &Ledger,
+        reads: ReadLine,
+    ) -> Result<Process, Error> {
+        let failed = |e: std::io::Error| doing(&format!("taking on the process of `{name}`"), e);
+        let mounts = fs::File::open(format!("/proc/{pid}/ns/mnt")).map_err(failed)?;
+        let pidfd = pidfd(pid).map_err(failed)?;
+        let name: Arc<str> = name.into();
+        read_container(&name, &mut container, ledger, reads);
+        Ok(Process { name, pid, mounts, pidfd, logs: Vec::new(), container: Mutex::new(Some(container)) })
+    }
+
+    /// Reads the log of a container that has ended, and removes it.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub async fn read_to_the_end(
+        name: &str,
+        mut container: Container,
+        ledger: &Ledger,
+        reads: ReadLine,
+    ) -> std::io::Result<()> {
+        read_container(&name.into(), &mut container, ledger, reads);
+        container.remove().await
     }
 
     /// Whether the main process still runs.
     #[must_use]
     pub fn runs(&self) -> bool {
-        use rustix::process::{WaitId, WaitIdOptions, waitid};
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        matches!(waitid(WaitId::PidFd(self.pidfd.as_fd()), options), Ok(None))
+        !ends_within(&self.pidfd, Duration::ZERO)
+    }
+
+    /// Whether it runs in a container, which is there as long as the process.
+    #[must_use]
+    pub fn is_contained(&self) -> bool {
+        self.contained().is_some()
+    }
+
+    fn contained(&self) -> MutexGuard<'_, Option<Container>> {
+        self.container.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the main process is stopped (proc(5), `stat`): it answers nobody.
@@ -182,7 +226,11 @@ impl Process {
             }
         }
         self.reap();
-        Ok(())
+        let container = self.contained().take();
+        match container {
+            Some(container) => container.remove().await.map_err(|e| doing(&what, e)),
+            None => Ok(()),
+        }
     }
 
     /// The path by which the harness reaches a file of this program's own mounts.
@@ -191,9 +239,8 @@ impl Process {
         PathBuf::from(format!("/proc/{}/root{inside}", self.pid))
     }
 
-    /// A zombie keeps its PID namespace, and with it the whole run, from ending.
     /// Waits for the end of the main process, which has come or is near: a process that nobody waits for keeps its PID
-    /// namespace from ending, and the keeper with it.
+    /// namespace from ending, and the keeper with it. A container's is waited for by its engine.
     fn reap(&self) {
         use rustix::process::{WaitId, WaitIdOptions, waitid};
         let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
@@ -280,8 +327,20 @@ fn syslog_socket() -> std::io::Result<(std::os::unix::net::UnixDatagram, OwnedFd
     Ok((ours, theirs))
 }
 
-async fn read_lines(pipe: pipe::Receiver, ledger: Ledger, service: Arc<str>, stream: &'static str, reads: ReadLine) {
-    let mut pipe = BufReader::new(pipe);
+fn read_container(name: &Arc<str>, container: &mut Container, ledger: &Ledger, reads: ReadLine) {
+    let logs = container
+        .streams()
+        .map(|(stream, lines)| tokio::spawn(read_lines(lines, ledger.clone(), name.clone(), stream, reads)));
+    container.logs = logs.collect();
+}
+
+async fn read_lines(
+    mut pipe: impl AsyncBufRead + Unpin,
+    ledger: Ledger,
+    service: Arc<str>,
+    stream: &'static str,
+    reads: ReadLine,
+) {
     let mut line = Vec::new();
     // Whatever it writes is read to the end: a pipe that is closed too early would end the program.
     while pipe.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
@@ -301,6 +360,8 @@ async fn read_syslog(socket: UnixDatagram, ledger: Ledger, service: Arc<str>, re
 
 fn put_line(ledger: &Ledger, service: &str, stream: &str, line: String, reads: ReadLine) {
     let at = clock::monotonic_ns();
+    // Some colour their lines even for a reader that is no terminal.
+    let line = anstream::adapter::strip_str(&line).to_string();
     if let Some(fact) = reads(service, &line) {
         ledger.put(at, fact);
     }

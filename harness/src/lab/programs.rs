@@ -10,7 +10,7 @@ use tokio::net::unix::pipe;
 
 use super::enter::Place;
 use super::process::{Launch, Process};
-use super::{Error, Lab, Running, doing};
+use super::{END_LIMIT, Error, Lab, Running, container, doing};
 use crate::actors::Said;
 use crate::clients::{Protocol, Way};
 use crate::clock::readable;
@@ -33,24 +33,38 @@ impl Lab {
         let case = self.case.clone();
         let Some(service) = case.services.iter().find(|service| service.name.as_str() == name) else { return Ok(()) };
         self.may_start(name)?;
-        let place = service.kind.place(&case.directory, &service.env);
-        let place = place.map_err(|e| doing(&format!("preparing `{name}`"), e))?;
+        let preparing = |e| doing(&format!("preparing `{name}`"), e);
+        // Held until it is ready.
+        let mut turn = None;
+        let running = match service.kind.image().map_err(preparing)? {
+            Some(image) => {
+                turn = container::turn().await.map_err(preparing)?;
+                self.start_container(service, &image).await?
+            }
+            None => {
+                self.start_here(service, service.kind.place(&case.directory, &service.env).map_err(preparing)?).await?
+            }
+        };
+        let process = running.process.clone();
+        self.watch.add(process.clone(), service.node.as_str(), Some(service.kind.clone()));
+        self.running.insert(name.into(), running);
+        self.ready(service, &process).await?;
+        drop(turn);
+        self.look();
+        Ok(())
+    }
+
+    /// Starts a service that is a program of this machine.
+    async fn start_here(&self, service: &Service<Arc<dyn Kind>>, place: Place) -> Result<Running, Error> {
         let launch = Launch {
-            name,
+            name: service.name.as_str(),
             place: self.place(place),
             network: self.network.node(self.node(service.node.as_str()))?,
             input: None,
             output: None,
             reads: service.kind.reads(),
         };
-        let actor = service.kind.is_actor();
-        let running = if actor { self.start_actor(launch).await? } else { self.start_program(launch).await? };
-        let process = running.process.clone();
-        self.watch.add(process.clone(), service.node.as_str(), Some(service.kind.clone()));
-        self.running.insert(name.into(), running);
-        self.ready(service, &process).await?;
-        self.look();
-        Ok(())
+        if service.kind.is_actor() { self.start_actor(launch).await } else { self.start_program(launch).await }
     }
 
     /// Starts a client and, if `awaits`, waits until each of its connections is made or has failed.
@@ -147,7 +161,9 @@ impl Lab {
         let node = self.network.node(self.node(service.node.as_str()))?;
         let wanted = service.ready.clone();
         let port = wanted.as_ref().and_then(|ready| ready.port).or_else(|| service.kind.port());
-        let line = wanted.and_then(|ready| ready.log);
+        let own_line = || if wanted.is_none() { service.kind.ready_line().map(str::to_owned) } else { None };
+        let line = wanted.as_ref().and_then(|ready| ready.log.clone()).or_else(own_line);
+        let within = service.ready_within.unwrap_or_else(|| service.kind.ready_within());
         let is_ready = async {
             loop {
                 let listens = match port {
@@ -159,20 +175,23 @@ impl Lab {
                     return Ok(());
                 }
                 if !process.runs() {
+                    if process.is_contained() {
+                        // Its last words come through its engine.
+                        process.gone(END_LIMIT).await?;
+                    }
                     return Err(self.not_ready(service, "it has ended".into()));
                 }
                 // The kernel has no event for "a socket of this namespace listens".
                 tokio::time::sleep(READY_POLL).await;
             }
         };
-        self.during(tokio::time::timeout(service.ready_within, is_ready)).await.unwrap_or_else(|_| {
+        self.during(tokio::time::timeout(within, is_ready)).await.unwrap_or_else(|_| {
             let waited = match (port, &line) {
                 (_, Some(text)) => format!("its log does not say `{text}`"),
                 (Some(port), None) => format!("nothing listens on its port {port}"),
                 (None, None) => "it did not start".into(),
             };
-            let within = readable(service.ready_within);
-            Err(self.not_ready(service, format!("{waited}, after {within}")))
+            Err(self.not_ready(service, format!("{waited}, after {}", readable(within))))
         })
     }
 
@@ -182,7 +201,7 @@ impl Lab {
         )
     }
 
-    fn not_ready(&self, service: &Service<Arc<dyn Kind>>, reason: String) -> Error {
+    pub(super) fn not_ready(&self, service: &Service<Arc<dyn Kind>>, reason: String) -> Error {
         let name = service.name.as_str();
         Error::NotReady { service: name.into(), reason, lines: self.ledger.last_lines(name) }
     }

@@ -55,7 +55,8 @@ impl Stage {
         let guard = Guard::start(program)?;
         let routes = Arc::new(Routes::default());
         let tracer = Tracer::start(guard.instance(), routes).map_err(|e| doing("reading the kernel's trace", e))?;
-        let site = Site { program: program.to_path_buf(), keeper, tracer: Arc::new(tracer), wheel_ns: None, seed };
+        let (program, tracer, mark) = (program.to_path_buf(), Arc::new(tracer), guard.mark());
+        let site = Site { program, keeper, mark, tracer, wheel_ns: None, seed };
         Ok(Stage { clock, site, canary, _guard: guard })
     }
 

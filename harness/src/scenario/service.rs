@@ -11,9 +11,6 @@ use super::names::{NodeName, ServiceName, check_name};
 use super::suggest;
 use super::vocabulary::{ServiceWord, Words};
 
-/// How long a service has to become ready, unless the scenario says otherwise.
-const READY_WITHIN: Duration = Duration::from_secs(10);
-
 /// Something that runs on a node.
 #[derive(Clone, Debug, Serialize)]
 pub struct Service<T> {
@@ -31,9 +28,9 @@ pub struct Service<T> {
     pub env: Vec<(String, String)>,
     /// When it counts as ready; `None` leaves it to the kind of service.
     pub ready: Option<Ready>,
-    /// How long it has to become ready; 10 s unless given.
-    #[serde(serialize_with = "super::units::serialize_duration")]
-    pub ready_within: Duration,
+    /// How long it has to become ready; `None` leaves it to the kind of service.
+    #[serde(serialize_with = "super::units::serialize_optional_duration")]
+    pub ready_within: Option<Duration>,
 }
 
 /// What shows that a service is ready; all that is given must hold.
@@ -92,7 +89,7 @@ fn service<W: Words>(name: &str, value: &Value<'_>) -> Option<Service<W::Service
         text: value.yaml().to_line(),
         env: env.unwrap_or_default(),
         ready,
-        ready_within: ready_within.unwrap_or(READY_WITHIN),
+        ready_within,
     })
 }
 
@@ -117,6 +114,7 @@ fn kind<W: Words>(fields: &mut Fields<'_>) -> Option<W::Service> {
     let given: Vec<_> = keys.iter().copied().filter(|key| fields.has(key)).collect();
     let key = match given.as_slice() {
         [key] => *key,
+        [keys @ ..] if let Some(key) = leading::<W>(fields, keys) => key,
         [] => {
             missing_kind(fields, &keys);
             return None;
@@ -133,6 +131,18 @@ fn kind<W: Words>(fields: &mut Fields<'_>) -> Option<W::Service> {
         fields.finish();
     }
     kind
+}
+
+/// Of several keys that say what a service is the one beside which the others only say how.
+fn leading<W: Words>(fields: &mut Fields<'_>, keys: &[&'static str]) -> Option<&'static str> {
+    let leads = |fields: &mut Fields<'_>, key: &'static str| {
+        let value = fields.optional_value(key)?;
+        let word = W::SERVICES.iter().filter(|word| word.key == key);
+        let mut word = word.filter(|word| word.value.is_none() || word.value == value.text());
+        let beside = word.next()?.beside;
+        keys.iter().all(|other| *other == key || beside.contains(other)).then_some(key)
+    };
+    keys.iter().find_map(|key| leads(fields, key))
 }
 
 /// A service without a word: perhaps the word is among its keys, misspelt.

@@ -51,6 +51,8 @@ pub struct ServiceWord<T: 'static> {
     pub key: &'static str,
     /// The key's value (`echo` in `server: echo`); `None` if `decode` reads it.
     pub value: Option<&'static str>,
+    /// Keys that say by themselves what a service is, and beside this one only how: `command` beside `image`.
+    pub beside: &'static [&'static str],
     /// One sentence on what it means.
     pub about: &'static str,
     /// Reads the keys that are not common to all services (and `key` itself, if `value` is `None`).

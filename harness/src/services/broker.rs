@@ -17,6 +17,7 @@ use crate::scenario::{Fields, Heartbeat, Port, ServiceWord};
 pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "broker",
     value: Some("embedded"),
+    beside: &[],
     about: "an AMQP 0-9-1 broker that behaves as RabbitMQ does: `port`, `heartbeat`, `handshake timeout`, socket options",
     decode,
 };

@@ -12,6 +12,7 @@ use crate::scenario::{Fields, Port, ServiceWord};
 pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "command",
     value: None,
+    beside: &[],
     about: "any program with its arguments; no shell reads them. `port`: where it listens",
     decode,
 };

@@ -14,6 +14,7 @@ use crate::scenario::{Fields, OnOff, Port, ServiceWord};
 pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "server",
     value: Some("echo"),
+    beside: &[],
     about: "a TCP server that sends back what it reads: `port`, `echo`, `on eof: close | ignore`, socket options",
     decode,
 };

@@ -27,6 +27,7 @@ use crate::scenario::{Fields, FileOrText, ServiceWord};
 pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "proxy",
     value: Some("haproxy"),
+    beside: &[],
     about: "HAProxy with your own configuration: `config: file.cfg`, or the text itself",
     decode: |fields| decode(fields, &Program { name: "haproxy", command: &["haproxy", "-db"] }),
 };

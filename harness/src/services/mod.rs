@@ -4,7 +4,10 @@ pub mod broker;
 pub mod command;
 pub mod echo;
 pub mod haproxy;
+pub mod image;
+pub mod mosquitto;
 pub mod rabbit_log;
+pub mod rabbitmq;
 pub mod relay;
 
 use std::collections::BTreeMap;
@@ -12,9 +15,11 @@ use std::fmt::Debug;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::actors::What;
 use crate::evidence::{Fact, Role};
+use crate::lab::container::Image;
 use crate::lab::enter::Place;
 use crate::lab::process::{Process, ReadLine};
 use crate::scenario::ServiceWord;
@@ -40,10 +45,28 @@ pub trait Kind: Debug + Send + Sync {
     /// The port that it is known by, and by default is ready on.
     fn port(&self) -> Option<u16>;
 
+    /// The line of its log that says that it is ready, if its port alone does not.
+    fn ready_line(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// How long it may take to become ready, unless the scenario says otherwise.
+    fn ready_within(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+
+    /// The image that it runs from, if it is no program of this machine.
+    ///
+    /// # Errors
+    /// When a file that goes into it cannot be read.
+    fn image(&self) -> std::io::Result<Option<Image>> {
+        Ok(None)
+    }
+
     /// What to run.
     ///
     /// # Errors
-    /// When a file that it needs cannot be read.
+    /// When a file that it needs cannot be read, or when it is an image.
     fn place(&self, directory: &Path, env: &[(String, String)]) -> std::io::Result<Place>;
 
     /// The settings that it runs with, as far as they can end a connection.
@@ -82,8 +105,16 @@ pub struct Surroundings<'a> {
 }
 
 /// The kinds that there are.
-pub const SERVICES: &[ServiceWord<Arc<dyn Kind>>] =
-    &[echo::WORD, broker::WORD, haproxy::WORD, relay::WORD, command::WORD];
+pub const SERVICES: &[ServiceWord<Arc<dyn Kind>>] = &[
+    echo::WORD,
+    broker::WORD,
+    rabbitmq::WORD,
+    mosquitto::WORD,
+    haproxy::WORD,
+    relay::WORD,
+    command::WORD,
+    image::WORD,
+];
 
 /// The address, if it is IPv4: nodes have no other.
 #[must_use]

@@ -10,6 +10,7 @@ use crate::scenario::ServiceWord;
 pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "proxy",
     value: Some("relay"),
+    beside: &[],
     about: "the proxy that comes with this program, with HAProxy's configuration: `config: file.cfg`, or the text itself",
     decode: |fields| haproxy::decode(fields, &RELAY),
 };

@@ -97,7 +97,7 @@ fn what_is_not_said_has_its_usual_value() {
     assert_eq!((client.connections, &client.keepalive, client.starts), (1, &Keepalive::Off, Starts::Now));
     assert_eq!((client.user_timeout, &client.kind), (None, &Client::Tcp { linger: None }));
     assert_eq!((wire.mtu, &wire.quality), (1500, &Quality::default()));
-    assert_eq!((&service.ready, service.ready_within), (&None, Duration::from_secs(10)));
+    assert_eq!((&service.ready, service.ready_within), (&None, None));
     assert_eq!((case.others, case.about.as_str()), (Others::Any, ""));
 }
 

@@ -48,10 +48,10 @@ impl Words for TestWords {
         Word { name: "wait", about: "Until all is closed.", decode: wait },
     ];
     const SERVICES: &'static [ServiceWord<Service>] = &[
-        ServiceWord { key: "server", value: Some("echo"), about: "Sends back.", decode: echo },
-        ServiceWord { key: "proxy", value: Some("haproxy"), about: "HAProxy.", decode: proxy },
-        ServiceWord { key: "proxy", value: Some("relay"), about: "The Rust proxy.", decode: proxy },
-        ServiceWord { key: "command", value: None, about: "Any program.", decode: service_command },
+        ServiceWord { key: "server", value: Some("echo"), beside: &[], about: "Sends back.", decode: echo },
+        ServiceWord { key: "proxy", value: Some("haproxy"), beside: &[], about: "HAProxy.", decode: proxy },
+        ServiceWord { key: "proxy", value: Some("relay"), beside: &[], about: "The Rust proxy.", decode: proxy },
+        ServiceWord { key: "command", value: None, beside: &[], about: "Any program.", decode: service_command },
     ];
     const PROTOCOLS: &'static [Word<Client>] = &[
         Word { name: "tcp", about: "Plain TCP.", decode: tcp },

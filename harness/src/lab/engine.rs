@@ -1,0 +1,140 @@
+//! The container engine of this machine, and what runs have left in it.
+//!
+//! Every container carries the name of its run. A run removes its own; its guard removes them when the run is killed; and what
+//! outlives even that is removed by the next run that starts a container, and by `whyclosed clean`.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::io::ErrorKind;
+
+use testcontainers::bollard::Docker;
+use testcontainers::bollard::errors::Error as Refusal;
+use testcontainers::bollard::query_parameters::{
+    InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+};
+use testcontainers::core::client::docker_client_instance;
+
+use super::guard;
+
+/// The label with the run's name.
+pub const RUN: &str = "whyclosed.run";
+/// The label with the service's name.
+pub const SERVICE: &str = "whyclosed.service";
+
+/// The engine, where it answers.
+///
+/// Where it is, is said as everywhere: `DOCKER_HOST`, or the usual socket.
+///
+/// # Errors
+/// When it does not: what is missing, and what to do.
+pub async fn reach() -> std::io::Result<Docker> {
+    let client = docker_client_instance().await.map_err(std::io::Error::other)?;
+    client.negotiate_version().await.map_err(|refusal| unreachable(&refusal))
+}
+
+/// Lowers the version of the interface that testcontainers speaks to the engine's own: it speaks the newest and asks for none
+/// (testcontainers 0.28, `bollard_client.rs`), and an engine refuses one that is newer than itself. All that shares
+/// testcontainers' client follows, for as long as one of its containers or starts lives: so this is called during each start.
+pub fn speak_its_version() {
+    let lowered = async {
+        // What went wrong is told by the request that follows.
+        drop(reach().await);
+    };
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(lowered));
+}
+
+/// The first of two images that is on this machine. None is ever fetched: a lab sends nothing into the world.
+///
+/// # Errors
+/// When neither is, or the engine cannot tell.
+pub async fn find_image<'a>(engine: &Docker, image: &'a str, instead: Option<&'a str>) -> std::io::Result<&'a str> {
+    for name in [Some(image), instead].into_iter().flatten() {
+        match engine.inspect_image(name).await {
+            Ok(_) => return Ok(name),
+            Err(Refusal::DockerResponseServerError { status_code: 404, .. }) => {}
+            Err(refusal) => return Err(unreachable(&refusal)),
+        }
+    }
+    let build = instead.map_or(String::new(), |name| format!("; or `make images`, which builds `{name}`"));
+    let missing =
+        format!("this machine has no such image, and none is fetched by itself: `docker pull {image}`{build}");
+    Err(std::io::Error::new(ErrorKind::NotFound, missing))
+}
+
+/// The main process of a container, as this machine numbers it, or the exit code that it has ended with.
+///
+/// # Errors
+/// When the engine does not know the container.
+pub async fn main_process(engine: &Docker, id: &str) -> std::io::Result<Result<i32, i64>> {
+    let inspected = engine.inspect_container(id, None::<InspectContainerOptions>).await;
+    let state = inspected.map_err(|refusal| unreachable(&refusal))?.state.unwrap_or_default();
+    let pid = state.pid.and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 0);
+    Ok(pid.ok_or(state.exit_code.unwrap_or_default()))
+}
+
+/// Removes the containers of a run, or of one of its services; returns their services' names.
+///
+/// # Errors
+/// When the engine does not answer, or refuses.
+pub async fn remove(run: &str, service: Option<&str>) -> std::io::Result<Vec<String>> {
+    let service = service.map(|service| format!("{SERVICE}={service}"));
+    remove_labelled([format!("{RUN}={run}")].into_iter().chain(service).collect(), |_| true).await
+}
+
+/// Removes the containers of runs that no longer exist; returns their services' names.
+///
+/// # Errors
+/// As [`remove`].
+pub async fn sweep() -> std::io::Result<Vec<String>> {
+    remove_labelled(vec![RUN.into()], guard::is_over).await
+}
+
+async fn remove_labelled(labels: Vec<String>, wanted: impl Fn(&str) -> bool) -> std::io::Result<Vec<String>> {
+    let engine = reach().await?;
+    let filters = HashMap::from([("label".to_string(), labels)]);
+    let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+    let found = engine.list_containers(Some(options)).await.map_err(|refusal| unreachable(&refusal))?;
+    let mut removed = Vec::new();
+    for container in found {
+        let (Some(id), labels) = (container.id, container.labels.unwrap_or_default()) else { continue };
+        if !labels.get(RUN).is_some_and(|run| wanted(run)) {
+            continue;
+        }
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        match engine.remove_container(&id, Some(options)).await {
+            // Somebody else removes it, or has.
+            Ok(()) | Err(Refusal::DockerResponseServerError { status_code: 404 | 409, .. }) => {
+                removed.extend(labels.get(SERVICE).cloned());
+            }
+            Err(refusal) => return Err(unreachable(&refusal)),
+        }
+    }
+    Ok(removed)
+}
+
+/// What a refusal means, and what to do about it.
+fn unreachable(refusal: &Refusal) -> std::io::Error {
+    if let Refusal::DockerResponseServerError { message, .. } = refusal {
+        return std::io::Error::other(format!("Docker says: {message}"));
+    }
+    let mut cause = refusal.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return answer(error);
+        }
+        cause = error.source();
+    }
+    std::io::Error::other(format!("Docker: {refusal}"))
+}
+
+fn answer(error: &std::io::Error) -> std::io::Error {
+    let advice = match error.kind() {
+        ErrorKind::PermissionDenied => "this user may not ask it: run as root, or as a member of the group `docker`",
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+            "it does not run, or not where DOCKER_HOST says: install it (on Debian the package docker.io) and start it; \
+             `scripts/start-docker` does both where no service manager does"
+        }
+        _ => "is it well?",
+    };
+    std::io::Error::new(error.kind(), format!("Docker cannot be reached ({error}): {advice}"))
+}
