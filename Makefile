@@ -4,7 +4,7 @@
 # for sudo.
 
 .DEFAULT_GOAL := help
-.PHONY: help build kernel run run-real test test-real bench determinism lint clean-lab install-run install-test install-bench rust
+.PHONY: help build kernel run run-real test test-real bench determinism lint clean-lab images install-run install-test install-bench rust
 
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/debug/whyclosed
@@ -27,10 +27,11 @@ endif
 run-real: install-run build ## Run the short seed scenarios on this machine's own kernel and clock (root; under two minutes)
 	$(SUDO) $(PROGRAM) run scenarios/seed --filter length=short --clock real
 
-test: install-test rust $(if $(VIRTUAL),kernel) ## Run all tests: every case on the virtual clock and, as root, the real clock's
+# The tests that need images are those of the real clock, which needs root.
+test: install-test rust $(if $(VIRTUAL),kernel) $(if $(SUDO),,images) ## Run all tests: every case on the virtual clock and, as root, the real clock's
 	cargo test --workspace --no-fail-fast
 
-test-real: install-test rust $(if $(VIRTUAL),kernel) ## Run all tests as root, with sudo
+test-real: install-test rust $(if $(VIRTUAL),kernel) images ## Run all tests as root, with sudo
 	WHYCLOSED_ROOT=1 cargo test --workspace --no-fail-fast $(AS_ROOT)
 
 bench: install-bench build $(if $(VIRTUAL),kernel) ## Time the virtual clock, and (root) a lab up and down beside one made with `ip`
@@ -46,6 +47,11 @@ lint: rust ## Check the format and clippy's lints
 
 clean-lab: build ## Remove what killed runs may have left behind
 	$(SUDO) $(PROGRAM) clean
+
+images: ## Start Docker where it does not run, and build images of brokers from Debian's packages, where they are missing
+	@scripts/install-needs docker dockerd mmdebstrap
+	@$(SUDO) scripts/start-docker
+	@$(SUDO) scripts/build-images
 
 build: rust
 	cargo build -p whyclosed
