@@ -16,6 +16,8 @@ use crate::{Failure, Result};
 const POLL: Duration = Duration::from_millis(20);
 /// The kinds of namespace that a run makes and the host's services hardly do.
 const KINDS: [&str; 2] = ["net", "pid"];
+/// What a container is called here.
+const CONTAINER: &str = "container";
 
 /// What stands on this machine, as far as a run could have put it there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub struct Standing(BTreeSet<String>);
 
 impl Standing {
     /// Network and PID namespaces other than this process's own, the processes in them, processes of `program`; interfaces,
-    /// mounts, tracefs instances.
+    /// mounts, tracefs instances, containers.
     ///
     /// # Errors
     /// When tracefs cannot be mounted to look.
@@ -46,7 +48,14 @@ impl Standing {
         let mounts = fs::read_to_string("/proc/self/mountinfo")?;
         all.extend(mounts.lines().map(|line| format!("mount {line}")));
         all.extend(tracefs_instances()?.into_iter().map(|name| format!("tracefs instance {name}")));
+        all.extend(containers());
         Ok(Standing(all))
+    }
+
+    /// Whether a container of a run stands here.
+    #[must_use]
+    pub fn has_container(&self) -> bool {
+        self.0.iter().any(|line| line.starts_with(CONTAINER))
     }
 
     /// What stands here and did not stand `before`.
@@ -72,6 +81,14 @@ pub fn as_before(program: &str, before: &Standing, limit: Duration) -> Result {
         }
         std::thread::sleep(POLL);
     }
+}
+
+/// The containers of all runs; none where there is no Docker.
+fn containers() -> Vec<String> {
+    let label = "label=whyclosed.run";
+    let listed = Command::new("docker").args(["ps", "--all", "--quiet", "--filter", label]).output();
+    let listed = listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    listed.lines().map(|id| format!("{CONTAINER} {id}")).collect()
 }
 
 fn namespace(process: &str, kind: &str) -> Option<u64> {

@@ -22,8 +22,22 @@ pub struct Run {
 /// # Errors
 /// When the program cannot be started.
 pub fn run<A: AsRef<OsStr>>(program: &str, clock: &str, arguments: impl IntoIterator<Item = A>) -> Result<Run> {
+    run_with(program, clock, arguments, &[])
+}
+
+/// [`run`], with environment variables besides this process's own.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with<A: AsRef<OsStr>>(
+    program: &str,
+    clock: &str,
+    arguments: impl IntoIterator<Item = A>,
+    env: &[(&str, &str)],
+) -> Result<Run> {
     let folder = tempfile::tempdir()?;
     let mut command = Command::new(program);
+    command.envs(env.iter().copied());
     let output = command.args(["run", "--clock", clock]).args(arguments).arg("--out").arg(folder.path()).output()?;
     let printed = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     Ok(Run { folder, code: output.status.code(), printed })

@@ -17,8 +17,10 @@ use whyclosed_tests::program::{fixture, start};
 use whyclosed_tests::{Failure, Result, ensure, under_test};
 
 const PROGRAM: &str = under_test!();
-/// Runs that are killed at a random moment.
+/// Runs that are killed at a random moment;
 const KILLS: u32 = 20;
+/// and such that have a container.
+const CONTAINER_KILLS: u32 = 5;
 /// From before anything is built to long after everything runs.
 const MOMENTS: std::ops::Range<Duration> = Duration::ZERO..Duration::from_millis(2500);
 /// What a killed run leaves to the kernel is done by then.
@@ -40,6 +42,10 @@ fn random() -> Result<StdRng> {
 
 fn run(out: &Path) -> Result<Child> {
     start(PROGRAM, REAL, &fixture("daemons.yaml"), out)
+}
+
+fn run_container(out: &Path) -> Result<Child> {
+    start(PROGRAM, REAL, &fixture("container.yaml"), out)
 }
 
 fn pid(child: &Child) -> Pid {
@@ -67,23 +73,78 @@ fn until_daemons_run(before: &Standing) -> Result {
     }
 }
 
-#[test]
-#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
-fn a_run_that_is_killed_at_any_moment_leaves_nothing_behind() -> Result {
+fn until_a_container_runs() -> Result {
+    let deadline = Instant::now() + LIMIT;
+    while !Standing::look(PROGRAM)?.has_container() {
+        ensure!(Instant::now() < deadline, "no container was started; does Docker run? `make images` starts it");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+fn killed_at_any_moment(run: fn(&Path) -> Result<Child>, kills: u32) -> Result {
     let _alone = alone();
     let mut random = random()?;
     let out = tempfile::tempdir()?;
     let before = Standing::look(PROGRAM)?;
-    for number in 1..=KILLS {
+    for number in 1..=kills {
         let moment = random.random_range(MOMENTS);
         let mut child = run(out.path())?;
         std::thread::sleep(moment);
         kill(pid(&child), Signal::SIGKILL)?;
         child.wait()?;
         as_before(PROGRAM, &before, LIMIT)
-            .map_err(|left| Failure::new(format!("kill {number} of {KILLS}, after {moment:?}: {left:?}")))?;
+            .map_err(|left| Failure::new(format!("kill {number} of {kills}, after {moment:?}: {left:?}")))?;
     }
     Ok(())
+}
+
+#[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
+fn a_run_that_is_killed_at_any_moment_leaves_nothing_behind() -> Result {
+    killed_at_any_moment(run, KILLS)
+}
+
+#[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
+fn a_run_that_is_killed_at_any_moment_leaves_no_container_behind() -> Result {
+    killed_at_any_moment(run_container, CONTAINER_KILLS)
+}
+
+#[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
+fn a_run_that_is_interrupted_leaves_no_container_behind() -> Result {
+    let _alone = alone();
+    let out = tempfile::tempdir()?;
+    let before = Standing::look(PROGRAM)?;
+    let mut child = run_container(out.path())?;
+    until_a_container_runs()?;
+    kill(pid(&child), Signal::SIGINT)?;
+    let ended = child.wait()?.code();
+    ensure!(ended == Some(3), "the run ended with {ended:?}");
+    ensure!(!Standing::look(PROGRAM)?.has_container(), "the container outlives the run");
+    as_before(PROGRAM, &before, LIMIT)
+}
+
+#[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
+fn clean_removes_the_container_of_a_run_that_was_killed_with_its_guard() -> Result {
+    let _alone = alone();
+    let out = tempfile::tempdir()?;
+    let before = Standing::look(PROGRAM)?;
+    let mut child = run_container(out.path())?;
+    until_a_container_runs()?;
+    // Stopped processes start nothing between the look and the kill.
+    kill(pid(&child), Signal::SIGSTOP)?;
+    for process in children(child.id()).into_iter().chain([pid(&child)]) {
+        kill(process, Signal::SIGKILL)?;
+    }
+    child.wait()?;
+    ensure!(Standing::look(PROGRAM)?.has_container(), "the container is gone: nobody was left to remove it");
+    let cleaned = Command::new(PROGRAM).arg("clean").output()?;
+    let said = String::from_utf8_lossy(&cleaned.stdout).into_owned();
+    ensure!(said.contains("container of `broker`"), "`clean` says: {said}");
+    as_before(PROGRAM, &before, LIMIT)
 }
 
 /// Ends a run while its daemons run, and looks at what is left; `code` is the exit code that it then has, `None` after a signal.
