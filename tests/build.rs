@@ -14,9 +14,13 @@ fn main() {
     let scenarios = tests.parent().unwrap_or(&tests).join("scenarios");
     // cargo looks at a whole folder: a file that is added writes the tests again.
     println!("cargo::rerun-if-changed={}", scenarios.display());
-    for (clock, file) in [(VIRTUAL, "scenarios.rs"), (REAL, "real_clock.rs")] {
+    for (file, source) in [
+        ("scenarios.rs", generate::tests(&scenarios, VIRTUAL)),
+        ("real_clock.rs", generate::tests(&scenarios, REAL)),
+        ("in_containers.rs", generate::tests_of_containers(&scenarios)),
+    ] {
         let written = Path::new(&variable("OUT_DIR")).join(file);
-        if let Err(error) = std::fs::write(&written, generate::tests(&scenarios, clock)) {
+        if let Err(error) = std::fs::write(&written, source) {
             println!("cargo::error=writing {}: {error}", written.display());
         }
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
-use whyclosed::run::VIRTUAL;
+use whyclosed::run::{REAL, VIRTUAL};
 use whyclosed::scenario::{find, load};
 use whyclosed::{Case, Vocabulary};
 
@@ -37,6 +37,19 @@ const BY_CHANCE: [&str; 1] = ["amqp/frozen-behind-proxy[proxy=haproxy,victim=cli
 /// A file that is no scenario becomes a test that fails and says why, so that the others run.
 #[must_use]
 pub fn tests(root: &Path, clock: &str) -> String {
+    let on_clock = |below: &str, case: &Case| !has_containers(case) && (clock == VIRTUAL || on_real(below, case));
+    written(root, clock, &on_clock)
+}
+
+/// The source of the tests of all scenarios below `root` with services that are containers: they run on the real clock only, all
+/// their cases are short, and they are a program of their own, as their start would make other cases late.
+#[must_use]
+pub fn tests_of_containers(root: &Path) -> String {
+    written(root, REAL, &|_, case| has_containers(case))
+}
+
+/// The source of the tests of those cases that are `wanted`, by their file's path below `root`.
+fn written(root: &Path, clock: &str, wanted: &dyn Fn(&str, &Case) -> bool) -> String {
     let mut top = Folder::default();
     for file in find(&[root.to_owned()]) {
         let Ok(below) = file.strip_prefix(root) else { continue };
@@ -48,7 +61,7 @@ pub fn tests(root: &Path, clock: &str) -> String {
             stem: stem(&name),
             path: below.display().to_string(),
             negative,
-            cases: cases(&file, &below.display().to_string(), clock),
+            cases: cases(&file, &below.display().to_string(), wanted),
         });
     }
     let mut source = String::new();
@@ -70,16 +83,12 @@ struct File {
     cases: Result<Vec<Case>, String>,
 }
 
-fn cases(file: &Path, below: &str, clock: &str) -> Result<Vec<Case>, String> {
+fn cases(file: &Path, below: &str, wanted: &dyn Fn(&str, &Case) -> bool) -> Result<Vec<Case>, String> {
     let mut cases = load::<Vocabulary>(file, None).map_err(|errors| errors.render(false))?;
-    cases.retain(|case| match clock {
-        VIRTUAL => !has_containers(case),
-        _ => has_containers(case) || on_real(below, case),
-    });
+    cases.retain(|case| wanted(below, case));
     Ok(cases)
 }
 
-/// Containers run on the real clock only, and all their cases are short.
 fn has_containers(case: &Case) -> bool {
     case.services.iter().any(|service| !matches!(service.kind.image(), Ok(None)))
 }

@@ -177,7 +177,7 @@ impl Lab {
         if !image.command.is_empty() {
             request = request.with_cmd(image.command.iter().cloned());
         }
-        for (name, value) in image.env.iter().map(|(n, v)| (n, v)).chain(service.env.iter().map(|(n, v)| (n, v))) {
+        for (name, value) in image.env.iter().chain(service.env.iter().map(|(n, v)| (n, v))) {
             request = request.with_env_var(name, value);
         }
         for (path, content) in &image.files {

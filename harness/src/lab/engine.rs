@@ -12,7 +12,7 @@ use testcontainers::bollard::errors::Error as Refusal;
 use testcontainers::bollard::query_parameters::{
     InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
 };
-use testcontainers::core::client::docker_client_instance;
+use testcontainers::core::client::{ClientError, docker_client_instance};
 
 use super::guard;
 
@@ -28,7 +28,10 @@ pub const SERVICE: &str = "whyclosed.service";
 /// # Errors
 /// When it does not: what is missing, and what to do.
 pub async fn reach() -> std::io::Result<Docker> {
-    let client = docker_client_instance().await.map_err(std::io::Error::other)?;
+    let client = docker_client_instance().await.map_err(|error| match error {
+        ClientError::Init(refusal) => unreachable(&refusal),
+        error => std::io::Error::other(error),
+    })?;
     client.negotiate_version().await.map_err(|refusal| unreachable(&refusal))
 }
 
@@ -114,8 +117,12 @@ async fn remove_labelled(labels: Vec<String>, wanted: impl Fn(&str) -> bool) -> 
 
 /// What a refusal means, and what to do about it.
 fn unreachable(refusal: &Refusal) -> std::io::Error {
-    if let Refusal::DockerResponseServerError { message, .. } = refusal {
-        return std::io::Error::other(format!("Docker says: {message}"));
+    match refusal {
+        Refusal::DockerResponseServerError { message, .. } => {
+            return std::io::Error::other(format!("Docker says: {message}"));
+        }
+        Refusal::SocketNotFoundError(_) => return answer(&ErrorKind::NotFound.into()),
+        _ => {}
     }
     let mut cause = refusal.source();
     while let Some(error) = cause {
@@ -137,4 +144,23 @@ fn answer(error: &std::io::Error) -> std::io::Error {
         _ => "is it well?",
     };
     std::io::Error::new(error.kind(), format!("Docker cannot be reached ({error}): {advice}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_ask_is_told_who_may() {
+        let answer = answer(&ErrorKind::PermissionDenied.into());
+        assert_eq!(answer.kind(), ErrorKind::PermissionDenied);
+        assert!(answer.to_string().contains("the group `docker`"), "{answer}");
+    }
+
+    #[test]
+    fn an_engine_that_does_not_run_is_to_be_started() {
+        let refused = Refusal::from(std::io::Error::from(ErrorKind::ConnectionRefused));
+        let answer = unreachable(&refused);
+        assert!(answer.to_string().contains("scripts/start-docker"), "{answer}");
+    }
 }

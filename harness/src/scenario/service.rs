@@ -114,7 +114,7 @@ fn kind<W: Words>(fields: &mut Fields<'_>) -> Option<W::Service> {
     let given: Vec<_> = keys.iter().copied().filter(|key| fields.has(key)).collect();
     let key = match given.as_slice() {
         [key] => *key,
-        [keys @ ..] if let Some(key) = leading::<W>(fields, keys) => key,
+        keys if let Some(key) = leading::<W>(fields, keys) => key,
         [] => {
             missing_kind(fields, &keys);
             return None;

@@ -66,8 +66,9 @@ impl Kind for Mosquitto {
     fn image(&self) -> std::io::Result<Option<Image>> {
         let (name, instead) = image::chosen(self.image.as_deref(), IMAGE, INSTEAD);
         let mut files = image::read(&self.files)?;
-        // Without a listener of its own it takes connections from its own host only (mosquitto.conf(5), `listener`).
-        let config = format!("listener {} 0.0.0.0\nallow_anonymous true\nlog_dest stdout\nlog_type all\n", self.port);
+        // Without a listener of its own it takes connections from its own host only (mosquitto.conf(5), `listener`). What it writes
+        // to standard output would wait in a buffer.
+        let config = format!("listener {} 0.0.0.0\nallow_anonymous true\nlog_dest stderr\nlog_type all\n", self.port);
         if !self.files.contains_key(Path::new(CONFIG)) {
             files.push((CONFIG.into(), config.into_bytes()));
         }
