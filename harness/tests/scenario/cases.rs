@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use whyclosed::scenario::{Bytes, FileOrText, Keepalive, NodeName, Others, Starts};
+use whyclosed::scenario::{Bytes, FileOrText, Keepalive, NodeName, Others, Quality, Starts};
 
 use crate::words::{Client, Service, Step, only, read, small};
 
