@@ -116,8 +116,12 @@ impl Lab {
         if self.site.wheel_ns.is_some() {
             return Err(failed(std::io::Error::other("images run on the real clock only (--clock real)")));
         }
-        let alone = |other: &&String| *other != name && self.running.get(*other).is_some_and(|r| r.process.runs());
-        if let Some(other) = self.programs_on(node).iter().find(alone) {
+        if self.case.nodes[self.node(node)].firewall.is_some() {
+            let refused = format!("node `{node}` is a firewall; give the container a node of its own");
+            return Err(failed(std::io::Error::other(refused)));
+        }
+        let runs = |other: &&String| *other != name && self.running.get(*other).is_some_and(|r| r.process.runs());
+        if let Some(other) = self.programs_on(node).iter().find(runs) {
             let refused = format!("`{other}` already runs on node `{node}`; give the container a node of its own");
             return Err(failed(std::io::Error::other(refused)));
         }
