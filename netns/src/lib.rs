@@ -27,6 +27,7 @@ mod shaping;
 pub mod sockets;
 pub mod sysctl;
 mod topology;
+mod translation;
 
 pub use capture::{Capture, CaptureEnd, Frame, Point};
 pub use error::Error;
@@ -38,3 +39,4 @@ pub use plan::{NetworkPlan, NodePlan, Shaping, WirePlan};
 pub use segment::{Flags, Segment};
 pub use shaping::probe_netem;
 pub use sockets::TcpSocket;
+pub use translation::Translation;

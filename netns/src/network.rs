@@ -10,7 +10,10 @@ use crate::address::{End, LOOPBACK, interface, interface_name};
 use crate::batch::Batch;
 use crate::link::Interface;
 use crate::topology::{ends_at, neighbour, routes_from};
-use crate::{Error, Namespace, NetworkPlan, Shaping, firewall, link, offload, redirect, shaping, sockets, sysctl};
+use crate::{
+    Error, Namespace, NetworkPlan, Shaping, Translation, firewall, link, offload, redirect, shaping, sockets, sysctl,
+    translation,
+};
 
 /// Nodes in namespaces of their own, and the *fabric*, a namespace in which their wires lie.
 ///
@@ -121,6 +124,19 @@ impl Network {
             Some(Node::Off(sysctls)) => sysctls,
             None => &[],
         }
+    }
+
+    /// Hands on every connection that gets other addresses at a node, until the task is aborted or the node loses its power.
+    ///
+    /// # Errors
+    /// For an index that is no node, or when the kernel refuses.
+    pub async fn watch_translations(
+        &self,
+        node: usize,
+        sink: impl Fn(Translation) + Send + 'static,
+    ) -> Result<tokio::task::JoinHandle<()>, Error> {
+        let watching = translation::watch(self.node(node)?, sink).await;
+        watching.map_err(|error| error.on_node(&self.plan.nodes[node].name))
     }
 
     /// Takes the network down: ends every TCP connection in it, and lets its namespaces go.

@@ -69,6 +69,15 @@ pub enum Fact {
         /// Why (Linux ≥ 6.12, include/net/rstreason.h).
         reason: Option<String>,
     },
+    /// A firewall gave a connection another address (ctnetlink, conntrack new).
+    Translated {
+        /// The firewall.
+        node: String,
+        /// Who opened it, and to whom.
+        before: Pair,
+        /// Who seems to have opened it, and to whom.
+        after: Pair,
+    },
     /// A RST was taken by a socket (`tcp:tcp_receive_reset`).
     ResetReceived {
         /// The node.
@@ -282,6 +291,7 @@ impl Fact {
             | Fact::ResetSent { .. }
             | Fact::ResetReceived { .. }
             | Fact::Retransmit { .. }
+            | Fact::Translated { .. }
             | Fact::ProcessExit { .. }
             | Fact::Standing { .. }
             | Fact::SocketTables => Source::Kernel,

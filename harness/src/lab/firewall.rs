@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::evidence::{Fact, FirewallSettings, FirewallUnknown};
+use tokio::task::JoinHandle;
+
+use crate::Case;
+use crate::evidence::store::Ledger;
+use crate::evidence::{Fact, FirewallSettings, FirewallUnknown, Pair};
 use crate::scenario::{Firewall, Nat, Node, Unknown};
 
 /// The rules of the node's namespace.
@@ -33,6 +37,26 @@ pub fn sysctls(node: &Node) -> Vec<(String, String)> {
     let named = |name: &String| node.sysctls.iter().any(|(own, _)| own == name);
     let full = timeouts.into_iter().map(|(name, value)| (format!("net.netfilter.nf_conntrack_{name}"), value));
     full.filter(|(name, _)| !named(name)).collect()
+}
+
+/// Tells of every connection that a firewall gives another address.
+pub async fn translations(
+    case: &Case,
+    network: &netns::Network,
+    ledger: &Ledger,
+) -> Result<Vec<JoinHandle<()>>, netns::Error> {
+    let translates = |node: &Node| node.firewall.as_ref().is_some_and(|firewall| firewall.nat.is_some());
+    let mut watching = Vec::new();
+    for (index, node) in case.nodes.iter().enumerate().filter(|(_, node)| translates(node)) {
+        let (ledger, node) = (ledger.clone(), node.name.to_string());
+        let pair = |(local, remote)| Pair { local, remote };
+        let tell = move |translation: netns::Translation| {
+            let (before, after) = (pair(translation.before), pair(translation.after));
+            ledger.put_now(Fact::Translated { node: node.clone(), before, after });
+        };
+        watching.push(network.watch_translations(index, tell).await?);
+    }
+    Ok(watching)
 }
 
 /// What the evidence tells of it, beside its sysctls.

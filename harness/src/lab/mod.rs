@@ -137,6 +137,7 @@ pub struct Lab {
     watch: Watch,
     pulse: Pulse,
     addresses: BTreeMap<String, Ipv4Addr>,
+    translations: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Lab {
@@ -151,7 +152,9 @@ impl Lab {
         let nodes = case.nodes.iter().map(|node| (node.address, node.name.as_str().into())).collect();
         site.tracer.routes().add(slice.number, Route { ledger: ledger.clone(), nodes });
         let watch = Watch::new(ledger.clone(), site.tracer.routes().clone(), slice.number);
-        let lab = Lab { case, network, ledger, site, slice, running: BTreeMap::new(), watch, pulse, addresses };
+        let translations = firewall::translations(&case, &network, &ledger).await?;
+        let running = BTreeMap::new();
+        let lab = Lab { case, network, ledger, site, slice, running, watch, pulse, addresses, translations };
         lab.introduce();
         Ok(lab)
     }
@@ -295,6 +298,7 @@ impl Lab {
     /// When a process does not end or the network cannot be taken down.
     pub async fn down(mut self) -> Result<(), Error> {
         self.watch.stop();
+        self.translations.iter().for_each(tokio::task::JoinHandle::abort);
         self.site.tracer.routes().remove(self.slice.number);
         let running = std::mem::take(&mut self.running);
         for running in running.values() {

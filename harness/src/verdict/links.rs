@@ -77,6 +77,8 @@ impl Links {
             Fact::SocketError { pair, errno, .. } => {
                 self.on(model, *pair, |endpoint| endpoint.errors.push((at, errno.clone())));
             }
+            // A kernel between the endpoints speaks for neither.
+            Fact::ResetSent { node, pair, .. } if is_between(model, *pair, node) => {}
             // A kernel without a socket answers the segment that came.
             Fact::ResetSent { pair, state: None, reason, .. } => {
                 self.on_wire(model, *pair, |endpoint| endpoint.resets_sent.push((at, None, reason.clone())));

@@ -1,6 +1,7 @@
 //! The verdict: which mechanism closed each connection, and when. A pure function of evidence.
 //!
 //! ```text
+//! translations.rs what firewalls do to addresses, undone
 //! model.rs        facts → connections with two endpoints
 //! join.rs         the two legs of a proxy's session
 //! attempts.rs     its attempts to connect that failed
@@ -26,6 +27,7 @@ pub mod mechanisms;
 mod model;
 mod protocol;
 mod scene;
+mod translations;
 mod verdicts;
 mod way;
 
@@ -40,7 +42,7 @@ use crate::evidence::{Event, Role};
 /// Judges evidence.
 #[must_use]
 pub fn judge(events: &[Event]) -> Verdicts {
-    let model = Model::of(events);
+    let model = Model::of(&translations::undone(events));
     let joins = Joins::of(&model);
     let mut order: Vec<usize> = (0..model.connections.len()).filter(|index| !joins.is_check(*index)).collect();
     let label = |index: usize| label(&model, &joins, index);
