@@ -230,10 +230,12 @@ impl Network {
             let other = neighbour(&self.plan, end);
             batch.push(format!("giving `{name}` the address {own}"), link::address(index, own)?);
             batch.push(format!("setting `{name}` up"), link::up(index));
-            batch.push(
-                format!("telling `{name}` the MAC address of {}", address_of(other)),
-                link::neighbour(index, address_of(other), end.opposite().node_mac(other))?,
-            );
+            if !self.plan.wires[end.wire].arp {
+                batch.push(
+                    format!("telling `{name}` the MAC address of {}", address_of(other)),
+                    link::neighbour(index, address_of(other), end.opposite().node_mac(other))?,
+                );
+            }
         }
         for route in routes_from(&self.plan, node) {
             let to = address_of(route.to);

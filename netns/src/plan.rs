@@ -42,6 +42,8 @@ pub struct WirePlan {
     pub ends: [usize; 2],
     /// The largest IP packet it carries, in bytes.
     pub mtu: u32,
+    /// Whether its nodes ask for each other's MAC address by ARP; else they know it for ever, as one knows a router's.
+    pub arp: bool,
     /// What it does to the packets it carries, the same in both directions.
     pub shaping: Shaping,
 }
@@ -116,7 +118,7 @@ impl NetworkPlan {
             }
         }
         for wire in &self.wires {
-            let WirePlan { name, ends: [a, b], mtu, shaping } = wire;
+            let WirePlan { name, ends: [a, b], mtu, shaping, arp: _ } = wire;
             if *a.max(b) >= self.nodes.len() {
                 return wrong(format!("wire `{name}` ends at node {}, which is not there", a.max(b)));
             }

@@ -75,6 +75,7 @@ mod tests {
             name: format!("{index}"),
             ends: [index, index + 1],
             mtu: 1500,
+            arp: false,
             shaping: Shaping::default(),
         };
         NetworkPlan {

@@ -26,6 +26,7 @@ pub fn main() -> u8 {
             ("on the wire", entry.wire),
             ("applications", entry.application),
             ("source", entry.source),
+            ("shown by", entry.shown),
         ];
         for (name, text) in lines {
             anstream::println!("  {name:12}  {text}");

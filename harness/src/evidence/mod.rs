@@ -108,6 +108,7 @@ pub fn own(facts: Vec<(i64, Fact)>) -> Vec<(i64, Fact)> {
             Fact::SocketOptions(options) => Some(ends(options.pair.local, options.pair.remote)),
             Fact::Application { pair: Some(pair), .. } => Some(ends(pair.local, pair.remote)),
             Fact::Standing { pair, .. } => Some(ends(pair.local, pair.remote)),
+            Fact::ProxySession { server, .. } => Some(ends(server.local, server.remote)),
             _ => None,
         })
         .collect();

@@ -69,7 +69,9 @@ impl<'a> Line<'a> {
                 },
             },
             "inet_sk_error_report" => {
-                let errno = nix::errno::Errno::from_raw(self.text("error")?.parse().ok()?);
+                // 0 is none: a message was put into the socket's queue of errors (ip_icmp_error()), where nobody may look.
+                let raw = self.text("error")?.parse().ok().filter(|raw| *raw != 0)?;
+                let errno = nix::errno::Errno::from_raw(raw);
                 Fact::SocketError { node, pair, errno: format!("{errno:?}") }
             }
             "tcp_send_reset" => Fact::ResetSent {

@@ -103,7 +103,12 @@ fn fact(case: &Case, frame: &Frame) -> Fact {
 /// What a frame is that holds no TCP segment.
 fn kind(frame: &[u8]) -> String {
     match frame.get(12..14) {
-        Some([0x08, 0x06]) => "ARP".into(),
+        // RFC 826: ares_op$request and ares_op$reply.
+        Some([0x08, 0x06]) => match frame.get(20..22) {
+            Some([0, 1]) => "ARP request".into(),
+            Some([0, 2]) => "ARP reply".into(),
+            _ => "ARP".into(),
+        },
         Some([0x08, 0x00]) => match frame.get(23) {
             Some(1) => "ICMP".into(),
             Some(17) => "UDP".into(),

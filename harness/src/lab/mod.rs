@@ -49,7 +49,7 @@ use crate::evidence::routes::Route;
 use crate::evidence::store::Ledger;
 use crate::evidence::trace::Tracer;
 use crate::evidence::{Fact, Role};
-use crate::scenario::Quality;
+use crate::scenario::{Neighbours, Quality};
 use crate::services::Surroundings;
 
 /// How long the end of a killed process may take.
@@ -344,6 +344,7 @@ fn plan(case: &Case, slice: &Slice, seed: u64) -> NetworkPlan {
         name: wire.name.to_string(),
         ends: [index(wire.ends[0].as_str()), index(wire.ends[1].as_str())],
         mtu: wire.mtu,
+        arp: wire.neighbours == Neighbours::Dynamic,
         shaping: shaping(&wire.quality, Some(seed)),
     });
     NetworkPlan { nodes: nodes.collect(), wires: wires.collect() }

@@ -49,6 +49,7 @@ fn line(verdict: &Verdict, width: usize, longest: usize) -> String {
         (Some(nominal), Some(elapsed), Some(since)) => {
             format!("{} ({} s) after the {}", seconds(elapsed), trimmed(nominal), since.what)
         }
+        (Some(nominal), None, Some(since)) => format!("{} s after the {}", trimmed(nominal), since.what),
         _ => match (&verdict.because, verdict.at_s) {
             (Some(because), Some(at)) => format!("at {} because {because}", seconds(at)),
             (None, Some(at)) => format!("at {}", seconds(at)),

@@ -48,7 +48,7 @@ pub use service::{Ready, Service};
 pub use step::Step;
 pub use units::{Bytes, Pace, Percent, Rate, Refusal, duration_text, parse_duration};
 pub use vocabulary::{ServiceWord, Word, Words};
-pub use wire::{Quality, Wire};
+pub use wire::{Neighbours, Quality, Wire};
 
 use cursor::Context;
 use names::Scope;

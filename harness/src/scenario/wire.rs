@@ -26,6 +26,19 @@ pub struct Wire {
     pub quality: Quality,
     /// The largest IP packet, in bytes; 1500 unless given.
     pub mtu: u32,
+    /// How its two nodes know each other's MAC address.
+    pub neighbours: Neighbours,
+}
+
+/// How the nodes at the ends of a wire know each other's MAC address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Neighbours {
+    /// For ever: a cut is several hops away, and ARP does not notice it.
+    #[default]
+    Permanent,
+    /// By ARP, as two hosts of one subnet do: behind a cut, no address is found any more after a while.
+    Dynamic,
 }
 
 /// What a wire does to the packets that it carries (tc-netem(8)); nothing of what is not given.
@@ -107,7 +120,14 @@ fn wire(name: &str, place: Option<&Value<'_>>, fields: &mut Fields<'_>) -> Optio
     let ends = place.and_then(ends);
     let quality = Quality::of(fields);
     let mtu = mtu(fields);
-    Some(Wire { name: WireName::from(name), ends: ends?, quality, mtu })
+    let neighbours = match fields.optional_value("neighbours") {
+        None => Neighbours::Permanent,
+        Some(value) => value.choose(
+            "a kind of neighbours",
+            &[("permanent", Neighbours::Permanent), ("dynamic", Neighbours::Dynamic)],
+        )?,
+    };
+    Some(Wire { name: WireName::from(name), ends: ends?, quality, mtu, neighbours })
 }
 
 fn mtu(fields: &mut Fields<'_>) -> u32 {

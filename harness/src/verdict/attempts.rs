@@ -2,12 +2,12 @@
 //!
 //! An attempt that is over before the proxy can be asked is found by its moment: HAProxy connects at once after the accept, tries
 //! another server at once, and the same one again after a turn-around of 1 s, or `timeout connect` where that is less, when it had
-//! refused (src/backend.c `back_handle_st_cer()`; measured with 2.6). A health check that fails in just such a moment cannot be told from an attempt: then
+//! refused or could not be reached (src/backend.c `back_handle_st_cer()`; measured with 2.6). A health check that fails in just such a moment cannot be told from an attempt: then
 //! neither is joined.
 
 use super::join::{Joins, accepted_by, opened_by_proxies};
 use super::model::{Connection, Model};
-use crate::evidence::{Moment, ProxyLog, ProxyNotice, Role, Span};
+use crate::evidence::{Moment, ProxyLog, ProxyNotice, Role, Source, Span};
 
 /// How late an attempt comes, on an idle machine: HAProxy counts whole milliseconds and adds one.
 const LATE: Span = Span::millis(10);
@@ -70,13 +70,15 @@ impl Chain {
     fn is_due(&self, model: &Model, index: usize, late: Span) -> bool {
         let attempt = &model.connections[index];
         let late = Span(late.0 + model.canary.0);
-        let at = |moment: Moment| attempt.began >= moment && attempt.began.since(moment) <= late;
+        // When the host could not be reached no SYN was sent, and the kernel tells of such an attempt's end only.
+        let unseen = model.has(Source::Wire) && attempt.endpoints[0].sent.is_empty();
+        let at = |moment: Moment| attempt.began >= moment && (unseen || attempt.began.since(moment) <= late);
         let Some(last) = self.seen.last().map(|last| &model.connections[*last]) else {
             return at(model.connections[self.client].began);
         };
         let Some(end) = last.endpoints[0].ended() else { return false };
         let same_server = last.endpoints[1].pair.local == attempt.endpoints[1].pair.local;
-        let waits = same_server && was_refused(last);
+        let waits = same_server && failed_with_an_error(last);
         at(if waits { end.after(turn_around(model)) } else { end })
     }
 
@@ -147,7 +149,7 @@ fn first_of(joins: &Joins, model: &Model, chain: &Chain, options: &[usize]) -> O
     let first = *options.iter().min_by_key(|index| began(index))?;
     let over = model.connections[first].endpoints[0].ended();
     // After a refusal either the same server is tried again, or another one was at once: not both.
-    let last = chain.seen.last().copied().filter(|last| was_refused(&model.connections[*last]));
+    let last = chain.seen.last().copied().filter(|last| failed_with_an_error(&model.connections[*last]));
     let again = last.is_some_and(|last| options.iter().any(|index| server(index) == server(&last)));
     let goes_before = |index: &usize| {
         *index == first || server(index) != server(&first) && over.is_some_and(|over| over <= began(index))
@@ -173,9 +175,10 @@ fn is_down(model: &Model, attempt: &Connection) -> bool {
     told.next_back().unwrap_or(false)
 }
 
-fn was_refused(attempt: &Connection) -> bool {
+fn failed_with_an_error(attempt: &Connection) -> bool {
     let opener = &attempt.endpoints[0];
-    let refused = opener.errors.iter().any(|(_, errno)| errno == "ECONNREFUSED");
+    let errors = ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH"];
+    let refused = opener.errors.iter().any(|(_, errno)| errors.contains(&errno.as_str()));
     refused || opener.delivered.iter().any(|seen| seen.flags.rst())
 }
 

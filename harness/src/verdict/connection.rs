@@ -16,6 +16,8 @@ pub struct Connection<'a> {
 enum Closer {
     /// This endpoint.
     Endpoint(usize),
+    /// The kernel of this endpoint, which forgot it in silence before it was established.
+    Forgot(usize),
     /// A RST that came to this endpoint and that the other one did not send as a connection's end.
     Stranger(usize, Decision),
     /// Nobody.
@@ -46,6 +48,11 @@ impl<'a> Connection<'a> {
             ends.filter(|(end, _)| wanted(end.way)).map(|(end, side)| (end.at, side)).min()
         };
         let (own, reset) = (first(Way::own), first(|way| way == Way::GotRst));
+        let ended = own.into_iter().chain(reset).map(|(at, _)| at).min();
+        let before = |when: Moment| ended.is_none_or(|ended| when < ended);
+        if self.forgot().is_some_and(|when| when.map_or(ended.is_none(), before)) {
+            return Closer::Forgot(1);
+        }
         match (own, reset) {
             // What came before the other endpoint's own end is not of its making.
             (own, Some((at, side))) if own.is_none_or(|(own, _)| at.after(scene::INSTANT) < own) => {
@@ -55,6 +62,17 @@ impl<'a> Connection<'a> {
             (Some((_, side)), _) => Closer::Endpoint(side),
             _ => Closer::Nobody,
         }
+    }
+
+    /// Whether the kernel of the accepting end forgot a connection that the other one takes for established; and when, at the latest, if
+    /// that is known: no source sees that moment.
+    fn forgot(&self) -> Option<Option<Moment>> {
+        let forgot = self.decisions[1].ruling() == Ruling::One(Mechanism::TcpSynackTimeout);
+        if !forgot || !self.scenes[0].connection().stood() {
+            return None;
+        }
+        let due = self.decisions[1].judgement(Mechanism::TcpSynackTimeout).and_then(|judgement| judgement.due.as_ref());
+        Some(due.map(|due| due.since.after(due.window.1)))
     }
 
     /// The verdict; `label` is the client that the connection belongs to.
@@ -89,6 +107,7 @@ impl<'a> Connection<'a> {
         };
         match self.closer() {
             Closer::Endpoint(side) => self.closed(&mut verdict, side),
+            Closer::Forgot(side) => self.forgotten(&mut verdict, side),
             Closer::Stranger(side, decision) => self.reset_by_stranger(&mut verdict, side, &decision),
             Closer::Nobody => self.standing(&mut verdict),
         }
@@ -135,6 +154,21 @@ impl<'a> Connection<'a> {
         {
             self.chain(verdict, scene, &format!("half-closed since {}", half.since));
         }
+    }
+
+    /// Its time is that of its settings, as nothing shows when it was forgotten.
+    fn forgotten(&self, verdict: &mut Verdict, side: usize) {
+        let (scene, decision) = (&self.scenes[side], &self.decisions[side]);
+        verdict.closed_by = Some(scene.me().node.clone());
+        verdict.signal = Some("none".into());
+        self.rule(verdict, decision, decision.ruling());
+        let Some(due) = decision.judgement(Mechanism::TcpSynackTimeout).and_then(|judgement| judgement.due.as_ref())
+        else {
+            return;
+        };
+        verdict.since = Some(Since { what: due.what.clone(), at_s: seconds(due.since) });
+        verdict.nominal_s = Some(round(due.nominal.seconds()));
+        verdict.window_s = Some([round(due.window.0.seconds()), round(due.window.1.seconds())]);
     }
 
     fn reset_by_stranger(&self, verdict: &mut Verdict, side: usize, decision: &Decision) {
@@ -245,7 +279,8 @@ impl<'a> Connection<'a> {
         let decision = &self.decisions[side];
         let silent =
             |m: &Mechanism| m.entry().scope == Scope::Cause && !matches!(m, Mechanism::Open | Mechanism::HalfOpen);
-        !matches!(decision.ruling(), Ruling::One(_)) && decision.possible.iter().any(silent)
+        let unknown = !matches!(decision.ruling(), Ruling::One(_)) && decision.possible.iter().any(silent);
+        unknown || (side == 1 && self.forgot() == Some(None))
     }
 
     fn endpoint(&self, side: usize) -> EndpointVerdict {
@@ -294,6 +329,7 @@ fn saw(scene: &Scene<'_>) -> &'static str {
         Way::SentRst => "aborted",
         Way::GotFin => "eof",
         Way::GotRst => "reset",
+        Way::Destroyed => "ECONNABORTED",
         Way::Died => match scene.fatal_error() {
             Some((_, "EHOSTUNREACH")) => "EHOSTUNREACH",
             Some((_, "ENETUNREACH")) => "ENETUNREACH",

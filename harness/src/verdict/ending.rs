@@ -11,6 +11,9 @@ use crate::evidence::{Context, Moment, Report, Source, Span, TcpState};
 /// microseconds, rounded, and the capture's stamps are of CLOCK_REALTIME and brought over ([`netns::CaptureEnd`]).
 const READING: Span = Span(100_000);
 
+/// The error that a socket has from being destroyed, and from nothing else (`tcp_diag_destroy` in net/ipv4/tcp_diag.c).
+pub(super) const DESTROYED: &str = "ECONNABORTED";
+
 /// How an endpoint's connection first ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -24,6 +27,8 @@ pub enum Way {
     GotRst,
     /// Its kernel gave up on the peer.
     Died,
+    /// Somebody else ended its socket from outside its program (SOCK_DESTROY): the program gets ECONNABORTED.
+    Destroyed,
     /// Its process gave up an attempt to connect that had not been answered: nothing is sent for that.
     Abandoned,
 }
@@ -38,7 +43,7 @@ impl Way {
     /// Whether it was this endpoint that ended it.
     #[must_use]
     pub fn own(self) -> bool {
-        self.by_process() || self == Way::Died
+        self.by_process() || matches!(self, Way::Died | Way::Destroyed)
     }
 }
 
@@ -82,6 +87,7 @@ impl<'a> Scene<'a> {
             TcpState::CloseWait => Way::GotFin,
             // tcp_reset() takes the RST, and then ends the socket; no socket outlives one that it took.
             _ if me.resets_received.iter().any(|at| *at <= change.at) => Way::GotRst,
+            _ if me.errors.iter().any(|(_, errno)| errno == DESTROYED) => Way::Destroyed,
             _ if change.old == TcpState::SynSent && matches!(change.context, Context::Process { .. }) => Way::Abandoned,
             _ if matches!(change.context, Context::Process { .. }) => Way::SentRst,
             _ => Way::Died,
@@ -126,6 +132,7 @@ impl<'a> Scene<'a> {
             let way = match report {
                 Report::Eof => Way::GotFin,
                 Report::Error { errno } if matches!(errno.as_str(), "ECONNRESET" | "EPIPE") => Way::GotRst,
+                Report::Error { errno } if errno == DESTROYED => Way::Destroyed,
                 Report::Error { .. } => Way::Died,
                 Report::HalfClosed { took } => {
                     return Some(Ending { at: Moment(at.0 - took.0), way: Way::SentFin, source: Source::Log });

@@ -6,8 +6,9 @@ use std::net::Ipv4Addr;
 use super::links::Links;
 use super::way::Passed;
 use crate::evidence::{
-    BrokerLog, Context, Event, Fact, FirewallSettings, Flags, Keepalive, Meaning, Moment, Pair, ProtocolSettings,
-    ProxyLog, ProxyNotice, ProxyRules, ProxyTimeouts, Report, Role, SocketOptions, Source, Span, TcpState,
+    BrokerLog, Context, Event, Fact, FirewallSettings, Flags, Keepalive, Meaning, Moment, Pair, Point,
+    ProtocolSettings, ProxyLog, ProxyNotice, ProxyRules, ProxyTimeouts, Report, Role, SocketOptions, Source, Span,
+    TcpState,
 };
 
 /// Evidence of one case, arranged for judging.
@@ -43,6 +44,8 @@ pub struct Model {
     pub exits: Vec<Exit>,
     /// What was injected: time, verb, target.
     pub injected: Vec<(Moment, String, String)>,
+    /// Frames at nodes that are no TCP: when, the node, sent by it or delivered to it, what.
+    pub frames: Vec<(Moment, String, Point, String)>,
     /// Sysctls by node and name.
     pub sysctls: HashMap<(String, String), String>,
     /// The sockets that stood at the end were all read.
@@ -273,6 +276,7 @@ impl Model {
             Fact::ProxyLog(log) => self.proxy_logs.push((at, log.clone())),
             Fact::ProxySession { client, server, .. } => self.proxy_sessions.push((at, *client, *server)),
             Fact::Injected { verb, target } => self.injected.push((at, verb.clone(), target.clone())),
+            Fact::Frame { node, point, what, .. } => self.frames.push((at, node.clone(), *point, what.clone())),
             Fact::SocketTables => self.tables = true,
             Fact::Gap { from, what } => self.gaps.push(format!("{}: {what}", from.name())),
             _ => {}

@@ -2,7 +2,7 @@
 
 use super::join::Joins;
 use super::model::{Connection, Endpoint, Exit, Model, ProxyListener, Seen, before};
-use crate::evidence::{Context, Moment, ProxyLog, ProxyRules, ProxyTimeouts, Role, Source, Span, TcpState};
+use crate::evidence::{Context, Moment, Point, ProxyLog, ProxyRules, ProxyTimeouts, Role, Source, Span, TcpState};
 use crate::wheel::Phase;
 
 pub use super::ending::{Ending, Way};
@@ -118,11 +118,13 @@ impl<'a> Scene<'a> {
         (established, unsure.unwrap_or_default())
     }
 
-    /// Whether this is where an attempt to connect was to arrive, and it never did: no fact is known of this endpoint.
+    /// Whether this is where an attempt to connect was to arrive, and it never did: no fact is known of this endpoint. Only the wire can
+    /// show that; a kernel says nothing of a SYN that it has answered.
     #[must_use]
     pub fn never_reached(&self) -> bool {
         let me = self.me();
         self.side == 1
+            && self.model.has(Source::Wire)
             && !self.connection().stood()
             && me.states.is_empty()
             && me.sent.is_empty()
@@ -163,10 +165,37 @@ impl<'a> Scene<'a> {
         self.end().map(|end| end.at).or(self.me().host_down).unwrap_or(self.model.end)
     }
 
-    /// Whether this end of the wire had a carrier all the time: without one, nothing that the node sends is seen.
+    /// Whether what the node sends was seen at this end of the wire all the time: it is not without a carrier, nor while the node
+    /// asks in vain for its neighbour's MAC address.
     #[must_use]
     pub fn carrier(&self) -> bool {
-        self.injected(&["unplug"], self.model.end).is_none()
+        self.injected(&["unplug"], self.model.end).is_none() && self.arp_unanswered().is_empty()
+    }
+
+    /// The ARP requests of this node, up to the end of this endpoint, that came after the last answer to one.
+    #[must_use]
+    pub fn arp_unanswered(&self) -> Vec<Moment> {
+        let until = self.until();
+        let of = |point: Point, what: &str| {
+            let mine = self.model.frames.iter().filter(|(at, node, ..)| *node == self.me().node && *at <= until);
+            mine.filter(|(.., passed, frame)| *passed == point && frame == what).map(|(at, ..)| *at).collect::<Vec<_>>()
+        };
+        let answered = of(Point::Delivered, "ARP reply").last().copied();
+        let mut requests = of(Point::Sent, "ARP request");
+        requests.retain(|at| answered.is_none_or(|answered| *at > answered));
+        requests
+    }
+
+    /// When an ICMP message was delivered to this node, last before the end of this endpoint.
+    #[must_use]
+    pub fn icmp_delivered(&self) -> Option<Moment> {
+        let delivered = |(at, node, point, what): &&(Moment, String, Point, String)| {
+            *node == self.me().node
+                && *point == Point::Delivered
+                && what == "ICMP"
+                && *at <= self.until().after(INSTANT)
+        };
+        self.model.frames.iter().rev().find(delivered).map(|(at, ..)| *at)
     }
 
     /// The exit of the very thread that closed the socket, before it did: the kernel closes what an ended process had open.

@@ -35,6 +35,7 @@ pub fn plan(nodes: usize, wires: &[[usize; 2]]) -> NetworkPlan {
         name: format!("wire{index}"),
         ends,
         mtu: 1500,
+        arp: false,
         shaping: Shaping::default(),
     };
     NetworkPlan { nodes: (0..nodes).map(node).collect(), wires: wires.iter().enumerate().map(wire).collect() }

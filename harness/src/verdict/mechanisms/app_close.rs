@@ -19,6 +19,7 @@ pub const ENTRY: Entry = Entry {
     wire: "FIN, answered by the peer",
     application: "the peer reads EOF",
     source: "RFC 9293, 3.6; close(2), shutdown(2)",
+    shown: "applications/close",
     judge,
 };
 

@@ -17,6 +17,7 @@ pub const ENTRY: Entry = Entry {
     wire: "whatever the other endpoint sent was not delivered",
     application: "nothing: a reader waits for ever",
     source: "RFC 9293, 3.5.1; the socket tables at the end of the case (sock_diag(7))",
+    shown: "seed/cut-client",
     judge: |scene| {
         let mut judgement = standing(scene);
         let peer = scene.peer();
@@ -28,11 +29,15 @@ pub const ENTRY: Entry = Entry {
         } else if peer.me().standing == Some(TcpState::Established) {
             judgement.exclude(Source::Kernel, "the other endpoint stands in the table at the end, ESTABLISHED");
         }
+        let forgotten = super::tcp_synack_timeout::unacknowledged(&peer);
+        if forgotten && scene.model.tables && peer.me().standing.is_none() {
+            judgement.support(Source::Wire, "the other endpoint's SYN, ACK was never acknowledged, and it has no socket");
+        }
         // A kernel gives up in silence only when it waits for something.
         let end = scene.model.end;
         let closed = peer.last_received(end).is_some_and(|seen| seen.window == 0);
         let waits = peer.unacknowledged(end) > 0 || closed && !peer.unanswered_probes(end).is_empty();
-        if peer.me().host_down.is_none() && !waits && no_end_on_wire(&peer) {
+        if peer.me().host_down.is_none() && !waits && !forgotten && no_end_on_wire(&peer) {
             judgement.exclude(Source::Wire, "the other endpoint put no FIN or RST on the wire, and waits for no answer");
         }
         judgement

@@ -17,6 +17,7 @@ pub const ENTRY: Entry = Entry {
     wire: "nothing at all",
     application: "it died too; the peer sees nothing until a timer of its own fires",
     source: "the timeline's `power-off`",
+    shown: "seed/power-off",
     judge,
 };
 

@@ -41,6 +41,8 @@ pub struct Entry {
     pub application: &'static str,
     /// Where this behaviour is written down.
     pub source: &'static str,
+    /// A scenario of the library that shows it: one that expects it in a case at least, which the tests hold against the library.
+    pub shown: &'static str,
     /// The rule.
     pub judge: fn(&Scene<'_>) -> Judgement,
 }
@@ -92,9 +94,12 @@ catalogue! {
     tcp_retransmission => TcpRetransmission,
     tcp_zero_window => TcpZeroWindow,
     tcp_connect_timeout => TcpConnectTimeout,
+    tcp_synack_timeout => TcpSynackTimeout,
     tcp_orphan_retries => TcpOrphanRetries,
     tcp_fin_timeout => TcpFinTimeout,
     tcp_connect_refused => TcpConnectRefused,
+    unreachable => Unreachable,
+    tcp_destroyed => TcpDestroyed,
     reset_no_socket => ResetNoSocket,
     reset_middlebox => ResetMiddlebox,
     peer_fin => PeerFin,

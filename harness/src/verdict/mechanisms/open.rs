@@ -17,8 +17,12 @@ pub const ENTRY: Entry = Entry {
     wire: "neither FIN nor RST",
     application: "nothing",
     source: "the socket tables at the end of the case (sock_diag(7))",
+    shown: "kernel/restored",
     judge: |scene| {
         let mut judgement = standing(scene);
+        if super::tcp_synack_timeout::unacknowledged(&scene.peer()) {
+            judgement.exclude(Source::Wire, "the other endpoint's SYN, ACK was never acknowledged");
+        }
         for ending in scene.peer().endings() {
             judgement.exclude(ending.source, format!("at the other endpoint {} at {}", super::patterns::seen(&ending), ending.at));
         }
@@ -50,7 +54,11 @@ pub(super) fn standing(scene: &Scene<'_>) -> Judgement {
     } else if scene.model.tables && scene.me().standing.is_none() {
         judgement.exclude(Source::Kernel, "the socket is not in the table at the end");
     }
-    if super::patterns::unanswered(scene) || super::patterns::never_answered(scene) {
+    if super::tcp_synack_timeout::unacknowledged(scene) {
+        judgement.exclude(Source::Wire, "its SYN, ACK was never acknowledged");
+    } else if super::patterns::heard_nothing(scene) {
+        judgement.exclude(Source::Wire, "no segment was ever delivered to it");
+    } else if super::patterns::unanswered(scene) || super::patterns::never_answered(scene) {
         judgement.exclude(Source::Wire, "the handshake never came to its end");
     } else if scene.model.has(Source::Wire) && scene.wire_end().is_none() {
         judgement.support(Source::Wire, "no FIN or RST passed at this end of the wire");

@@ -23,7 +23,7 @@ pub fn ends_by(judgement: &mut Judgement, scene: &Scene<'_>, ways: &[Way]) {
 }
 
 /// An endpoint that never had a socket cannot have ended one: nobody listened there.
-fn stood(judgement: &mut Judgement, scene: &Scene<'_>) {
+pub fn stood(judgement: &mut Judgement, scene: &Scene<'_>) {
     let me = scene.me();
     if scene.model.has(Source::Wire) && scene.carrier() && !me.sent.is_empty() && !me.sent.iter().any(|s| s.flags.syn())
     {
@@ -58,6 +58,8 @@ pub fn seen(ending: &Ending) -> &'static str {
             "the socket was closed in its own process's time, while its SYN was not answered"
         }
         (Source::Kernel, Way::Died) => "the kernel ended the socket in a timer's time, without a RST from the peer",
+        (Source::Kernel, Way::Destroyed) => "the kernel ended the socket with ECONNABORTED",
+        (Source::Log, Way::Destroyed) => "the program got ECONNABORTED",
         (Source::Log, Way::GotFin) => "the program read EOF",
         (Source::Log, Way::GotRst) => "the program got an error that says the peer reset the connection",
         (Source::Log, Way::Died) => "the program got an error that says the peer is not reached any more",
@@ -66,7 +68,7 @@ pub fn seen(ending: &Ending) -> &'static str {
         (_, Way::SentRst) => "the first end on the wire is a RST that it sent",
         (_, Way::GotFin) => "the first end on the wire is a FIN that was delivered to it",
         (_, Way::GotRst) => "the first end on the wire is a RST that was delivered to it",
-        (_, Way::Died | Way::Abandoned) => "nothing came any more",
+        (_, Way::Died | Way::Abandoned | Way::Destroyed) => "nothing came any more",
     }
 }
 
@@ -96,14 +98,25 @@ pub fn kernel_gave_up(judgement: &mut Judgement, scene: &Scene<'_>, errnos: &[&s
     shows_in_trace(judgement, scene);
 }
 
+/// The wire shows that nothing was ever delivered to this endpoint: no handshake, and no end by the other side.
+#[must_use]
+pub fn heard_nothing(scene: &Scene<'_>) -> bool {
+    scene.model.has(Source::Wire) && scene.me().delivered.is_empty()
+}
+
 /// What ends an attempt to connect has names of its own.
 pub fn established(judgement: &mut Judgement, scene: &Scene<'_>) {
     let me = scene.me();
+    if heard_nothing(scene) {
+        judgement.exclude(Source::Wire, "no segment was ever delivered to it");
+    }
     if !me.states.is_empty() && !me.states.iter().any(|change| change.new == TcpState::Established) {
         judgement.exclude(Source::Kernel, "the connection was never established");
     }
     if unanswered(scene) {
         judgement.exclude(Source::Wire, "its SYN was never answered by a SYN");
+    } else if super::tcp_synack_timeout::unacknowledged(scene) {
+        judgement.exclude(Source::Wire, "its SYN, ACK was never acknowledged");
     } else if never_answered(scene) {
         judgement.exclude(Source::Wire, "it never answered the other endpoint's SYN by one of its own");
     }
@@ -175,6 +188,12 @@ fn shows_in_trace(judgement: &mut Judgement, scene: &Scene<'_>) {
     if !scene.me().states.is_empty() && scene.kernel_end().is_none() && scene.model.tables {
         judgement.exclude(Source::Kernel, "the socket never left ESTABLISHED");
     }
+}
+
+/// Excludes an end that the kernel would show, and does not: an attempt whose SYN never left the node shows nowhere else.
+pub fn must_show_in_kernel(judgement: &mut Judgement, scene: &Scene<'_>) {
+    stands(judgement, scene);
+    shows_in_trace(judgement, scene);
 }
 
 /// Milliseconds as a span.

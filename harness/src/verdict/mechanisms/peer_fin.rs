@@ -1,8 +1,10 @@
 //! The other side closed.
 
+use crate::evidence::Source;
+
 use super::super::decide::Judgement;
 use super::super::scene::{Scene, Way};
-use super::patterns::{ends_by, must_show};
+use super::patterns::{ends_by, heard_nothing, must_show};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -16,6 +18,7 @@ pub const ENTRY: Entry = Entry {
     wire: "FIN delivered before this endpoint sent one",
     application: "EOF",
     source: "RFC 9293, 3.6",
+    shown: "applications/close",
     judge,
 };
 
@@ -23,5 +26,8 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     let mut judgement = Judgement::default();
     ends_by(&mut judgement, scene, &[Way::GotFin]);
     must_show(&mut judgement, scene);
+    if heard_nothing(scene) {
+        judgement.exclude(Source::Wire, "no segment was ever delivered to it");
+    }
     judgement
 }

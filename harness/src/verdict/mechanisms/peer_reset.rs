@@ -16,6 +16,7 @@ pub const ENTRY: Entry = Entry {
     wire: "RST delivered",
     application: "ECONNRESET",
     source: "RFC 9293, 3.5.3",
+    shown: "applications/reset",
     judge,
 };
 

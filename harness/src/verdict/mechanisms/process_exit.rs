@@ -18,6 +18,7 @@ pub const ENTRY: Entry = Entry {
     wire: "FIN in the same instant; RST instead when received data was not read",
     application: "the peer reads EOF or gets ECONNRESET: it cannot tell this from a close",
     source: "kernel/exit.c do_exit() → exit_files() → tcp_close(); RFC 2525, 2.17",
+    shown: "seed/killed",
     judge,
 };
 

@@ -19,6 +19,7 @@ pub const ENTRY: Entry = Entry {
     wire: "`connection.close` with its reply code, answered by `connection.close-ok`, and then FIN: mostly the client's; RabbitMQ waits for it, for 30 s or the heartbeat at most",
     application: "the reply code and text; then the peer reads EOF",
     source: "AMQP 0-9-1, 2.2.4; rabbit_reader.erl close_connection/1, send_error_on_channel0_and_close/3",
+    shown: "amqp/publish-and-close",
     judge,
 };
 

@@ -19,6 +19,7 @@ pub const ENTRY: Entry = Entry {
     wire: "FIN or RST on this leg at once after the other leg's end (HAProxy aborts the server's leg with RST, the client's gets FIN)",
     application: "EOF or a reset; HAProxy logs `--`, `CD` or `SD`, or a later timer's state when a peer ignores the FIN",
     source: "HAProxy configuration manual 2.6, 8.5; measured with 2.6.12",
+    shown: "seed/cut-server",
     judge,
 };
 

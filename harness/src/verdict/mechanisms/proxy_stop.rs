@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     wire: "FIN on both legs (SIGTERM); FIN and RST to the server, FIN to the client (`hard-stop-after`); RST to who is not accepted yet (soft stop)",
     application: "both sides read EOF or get a reset; HAProxy logs nothing after SIGTERM, and `K-` after `hard-stop-after`",
     source: "HAProxy management guide 2.6, 4; configuration manual, 3.1 `hard-stop-after`; src/proxy.c hard_stop(); measured with 2.6.12",
+    shown: "proxies/terminated",
     judge,
 };
 

@@ -14,6 +14,7 @@ pub const ENTRY: Entry = Entry {
     wire: "FIN to the server; when the server has answered it, or `timeout server` has passed too, FIN to the client",
     application: "server and client read EOF; HAProxy logs `cD`, and `cQ` while the session waits in a queue",
     source: "HAProxy configuration manual 2.6, 4.2 `timeout client` and 8.5; order measured with 2.6.12",
+    shown: "seed/idle",
     judge: |scene| proxy_timer::judge(scene, &TIMER),
 };
 

@@ -14,6 +14,7 @@ pub const ENTRY: Entry = Entry {
     wire: "FIN to the client when the server closed; at the end FIN to the server, and nothing more to the client",
     application: "the client has read EOF long before; HAProxy logs `cD`",
     source: "HAProxy configuration manual 2.6, 4.2 `timeout client-fin`; src/stconn.c sc_app_shutw_conn(); measured with 2.6.12",
+    shown: "proxies/client-fin",
     judge: |scene| proxy_timer::judge(scene, &TIMER),
 };
 

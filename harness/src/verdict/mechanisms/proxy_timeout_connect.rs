@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     wire: "SYNs without an answer; nothing more when the attempt is given up; after the last one FIN to the client",
     application: "the client is accepted, waits and reads EOF; HAProxy logs `sC`, or `cC` when `timeout client` has passed meanwhile",
     source: "HAProxy configuration manual 2.6, 4.2 `timeout connect` and `retries`, 8.5; src/backend.c back_handle_st_con(), back_handle_st_cer(); measured with 2.6.12",
+    shown: "proxies/connect-timeout",
     judge,
 };
 

@@ -14,6 +14,7 @@ pub const ENTRY: Entry = Entry {
     wire: "FIN to the client; when the client has answered it, or `timeout client` has passed too, FIN and then RST to the server",
     application: "client reads EOF, server EOF or a reset; HAProxy logs `sD`",
     source: "HAProxy configuration manual 2.6, 4.2 `timeout server` and 8.5; order measured with 2.6.12",
+    shown: "seed/unequal-timeouts",
     judge: |scene| proxy_timer::judge(scene, &TIMER),
 };
 

@@ -14,6 +14,7 @@ pub const ENTRY: Entry = Entry {
     wire: "as with `timeout client`",
     application: "both sides read EOF; HAProxy logs `cD`: the log has no letter of its own for it",
     source: "HAProxy configuration manual 2.6, 4.2 `timeout tunnel`; state measured with 2.6.12",
+    shown: "proxies/tunnel",
     judge: |scene| proxy_timer::judge(scene, &TIMER),
 };
 

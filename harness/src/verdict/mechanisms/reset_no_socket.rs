@@ -17,6 +17,7 @@ pub const ENTRY: Entry = Entry {
     wire: "RST from the peer's host in answer to a segment",
     application: "ECONNRESET on the next read, EPIPE on the next write",
     source: "RFC 9293, 3.5.2 group 1; net/ipv4/tcp_ipv4.c tcp_v4_send_reset(), reset reason NO_SOCKET",
+    shown: "seed/power-off",
     judge,
 };
 

@@ -18,6 +18,7 @@ pub const ENTRY: Entry = Entry {
     wire: "SYN, answered by RST",
     application: "ECONNREFUSED from connect(2)",
     source: "RFC 9293, 3.10.7.1; net/ipv4/tcp_input.c tcp_reset()",
+    shown: "kernel/connect-refused",
     judge,
 };
 

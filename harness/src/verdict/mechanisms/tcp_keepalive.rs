@@ -21,6 +21,7 @@ pub const ENTRY: Entry = Entry {
     wire: "probes (no payload, sequence number one below the next) without an answer, then a RST, which a cut swallows",
     application: "ETIMEDOUT on the next read",
     source: "tcp(7); net/ipv4/tcp_timer.c tcp_keepalive_timer(); RFC 9293, 3.8.4",
+    shown: "seed/cut-client",
     judge,
 };
 

@@ -21,6 +21,7 @@ pub const ENTRY: Entry = Entry {
     wire: "the FIN again and again, at doubling distances, then silence: no RST is sent",
     application: "nothing: it has closed the socket long before",
     source: "Documentation/networking/ip-sysctl.rst tcp_orphan_retries; net/ipv4/tcp_timer.c tcp_orphan_retries(), tcp_write_timeout()",
+    shown: "kernel/orphan",
     judge,
 };
 

@@ -22,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     wire: "the same segment again and again, at doubling distances, then silence: no RST is sent",
     application: "ETIMEDOUT (EHOSTUNREACH when an ICMP or neighbour error came meanwhile)",
     source: "tcp(7) tcp_retries2; net/ipv4/tcp_timer.c tcp_write_timeout(), tcp_model_timeout(); RFC 6298",
+    shown: "seed/cut-in-flight",
     judge,
 };
 

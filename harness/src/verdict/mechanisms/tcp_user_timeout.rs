@@ -23,6 +23,7 @@ pub const ENTRY: Entry = Entry {
     wire: "retransmissions or probes without an answer; the idle case ends with a RST",
     application: "ETIMEDOUT",
     source: "tcp(7) TCP_USER_TIMEOUT; net/ipv4/tcp_timer.c tcp_keepalive_timer(), retransmits_timed_out(); RFC 5482",
+    shown: "kernel/user-timeout",
     judge,
 };
 

@@ -21,6 +21,7 @@ pub const ENTRY: Entry = Entry {
     wire: "the peer's last segment offers a window of 0; probes (no payload, sequence number one below the next) without an answer, at doubling distances, then silence: no RST is sent",
     application: "ETIMEDOUT; a writer was blocked until then",
     source: "net/ipv4/tcp_timer.c tcp_probe_timer(); net/ipv4/tcp_output.c tcp_send_probe0(); RFC 9293, 3.8.6.1",
+    shown: "kernel/zero-window",
     judge,
 };
 
