@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use whyclosed::report::results::{CaseResult, Outcome};
 
+use crate::Result;
 use crate::found::Found;
 use crate::program::{Run, run};
 use crate::record::Record;
-use crate::{Result, ensure};
 
 /// Runs a case: its expectations hold, and its verdicts are those of its snapshot.
 ///
@@ -26,18 +26,25 @@ pub fn holds(program: &str, clock: &str, file: &str, case: &str) -> Result {
     Ok(())
 }
 
-/// Runs a case whose expectations must not hold: the program says where, in the words of its snapshot.
+/// Runs a case that must not pass: the program says where an expectation does not hold (exit code 1), or why there is no verdict
+/// (exit code 3), in the words of its snapshot.
 ///
 /// # Errors
-/// When they hold after all.
+/// When it passes after all, or the exit code does not go with the outcome.
 ///
 /// # Panics
 /// When the program says something else than the snapshot.
 pub fn is_refused(program: &str, clock: &str, file: &str, case: &str) -> Result {
-    let run = play(program, clock, file, case)?.expect_code(1)?;
+    let run = play(program, clock, file, case)?;
     let found = run.found()?;
     let result = only(&run, &found)?;
-    ensure!(result.outcome == Outcome::Fail, "the outcome of {case} is {:?}", result.outcome);
+    let code = match result.outcome {
+        Outcome::Fail => 1,
+        Outcome::Inconclusive | Outcome::Error => 3,
+        Outcome::Pass => return Err(run.failure("the case passed")),
+    };
+    let run = run.expect_code(code)?;
+    let result = only(&run, &found)?;
     let mut settings = insta::Settings::clone_current();
     // Ports are of the slice that happened to be free.
     settings.add_filter(r":(3[2-9]|[4-6]\d)\d{3}\b", ":EPHEMERAL");
