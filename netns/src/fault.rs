@@ -100,7 +100,7 @@ impl Network {
     pub async fn move_to(&mut self, node: usize, namespace: Namespace) -> Result<(), Error> {
         self.check_node(node)?;
         let plan = &self.plan.nodes[node];
-        let place = place_in(namespace, plan).map_err(|error| error.on_node(&plan.name))?;
+        let place = place_in(namespace, plan).await.map_err(|error| error.on_node(&plan.name))?;
         self.power_off(node).await?;
         if self.nodes[node].place().is_some() {
             self.remove_cables(node).await?;

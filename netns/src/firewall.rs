@@ -64,6 +64,20 @@ const PAYLOAD: &str = "payload";
 /// `NFT_PAYLOAD_INNER_HEADER` (include/uapi/linux/netfilter/nf_tables.h): what follows TCP's header.
 const INNER_HEADER: u32 = 3;
 
+/// Whether this kernel has what firewalls need, found by trying in a namespace that is thrown away.
+///
+/// # Errors
+/// When no namespace can be made to try it in, as without root.
+pub async fn probe_firewall() -> Result<bool, Error> {
+    let (namespace, ()) = Namespace::create_and(|_| Ok(())).await?;
+    let everything = Firewall { unknown: Unknown::Reset, payload_idle: Some(Duration::from_secs(1)), masquerade: true };
+    match install(&namespace, &everything).await {
+        Ok(()) => Ok(true),
+        Err(Error::KernelOption { .. }) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
 /// Gives a namespace its rules; connection tracking begins with them.
 pub(crate) async fn install(namespace: &Namespace, firewall: &Firewall) -> Result<(), Error> {
     let connection = nftables(namespace)?;

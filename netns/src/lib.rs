@@ -32,7 +32,7 @@ mod translation;
 pub use capture::{Capture, CaptureEnd, Frame, Point};
 pub use error::Error;
 pub use fault::Direction;
-pub use firewall::{Firewall, Unknown};
+pub use firewall::{Firewall, Unknown, probe_firewall};
 pub use namespace::Namespace;
 pub use network::Network;
 pub use plan::{NetworkPlan, NodePlan, Shaping, WirePlan};

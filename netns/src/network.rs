@@ -11,8 +11,8 @@ use crate::batch::Batch;
 use crate::link::Interface;
 use crate::topology::{ends_at, neighbour, routes_from};
 use crate::{
-    Error, Namespace, NetworkPlan, Shaping, Translation, firewall, link, offload, redirect, shaping, sockets, sysctl,
-    translation,
+    Error, Firewall, Namespace, NetworkPlan, NodePlan, Shaping, Translation, firewall, link, offload, redirect,
+    shaping, sockets, sysctl, translation,
 };
 
 /// Nodes in namespaces of their own, and the *fabric*, a namespace in which their wires lie.
@@ -286,29 +286,44 @@ impl Network {
     }
 }
 
+/// Sysctls, each with its value.
+type Sysctls = Vec<(String, String)>;
+
 /// Makes the namespace of a node, with its sysctls and rules set before any interface appears in it.
-pub(crate) fn node_place(node: &crate::NodePlan) -> impl Future<Output = Result<Place, Error>> + Send + 'static {
-    let (forwards, firewall, mut own) = (node.forwards, node.firewall.clone(), node.sysctls.clone());
+pub(crate) fn node_place(node: &NodePlan) -> impl Future<Output = Result<Place, Error>> + Send + 'static {
+    let node = node.clone();
     async move {
-        let Some(firewall) = firewall else { return place(move || sysctl::set_all(forwards, &own)).await };
-        let of_tracking: Vec<_> = own.extract_if(.., |(name, _)| name.starts_with(firewall::SYSCTLS)).collect();
-        let mut place = place(move || sysctl::set_all(forwards, &own)).await?;
-        // Where connection tracking is a module, its sysctls come with the rules.
-        firewall::install(&place.namespace, &firewall).await?;
-        place.sysctls.extend(place.namespace.run(|| sysctl::set_over(firewall::ALWAYS, &of_tracking))??);
-        Ok(place)
+        let (at_once, with_rules) = sysctls(&node);
+        let place = place(move || sysctl::set_all(node.forwards, &at_once)).await?;
+        ruled(place, node.firewall.as_ref(), with_rules).await
     }
 }
 
-/// Makes a namespace that somebody else has made a node's place, with the node's sysctls.
-pub(crate) fn place_in(namespace: Namespace, node: &crate::NodePlan) -> Result<Place, Error> {
+/// Makes a namespace that somebody else has made a node's place, with the node's sysctls and rules.
+pub(crate) async fn place_in(namespace: Namespace, node: &NodePlan) -> Result<Place, Error> {
     let runtime = Handle::current();
+    let (at_once, with_rules) = sysctls(node);
     let prepare = || -> Result<_, Error> {
-        let sysctls = sysctl::set_all(node.forwards, &node.sysctls)?;
+        let sysctls = sysctl::set_all(node.forwards, &at_once)?;
         Ok((route(&runtime)?, sysctls))
     };
     let (route, sysctls) = namespace.run(prepare)??;
-    Ok(Place { namespace, route, sysctls })
+    ruled(Place { namespace, route, sysctls }, node.firewall.as_ref(), with_rules).await
+}
+
+/// A node's own sysctls: those to be set at once, and those that exist only with a firewall's rules, as connection tracking may
+/// be a module.
+fn sysctls(node: &NodePlan) -> (Sysctls, Sysctls) {
+    let with_rules = |(name, _): &(String, String)| node.firewall.is_some() && name.starts_with(firewall::SYSCTLS);
+    node.sysctls.iter().cloned().partition(|sysctl| !with_rules(sysctl))
+}
+
+/// Gives a firewall's place its rules, and then the sysctls that come with them.
+async fn ruled(mut place: Place, firewall: Option<&Firewall>, sysctls: Sysctls) -> Result<Place, Error> {
+    let Some(firewall) = firewall else { return Ok(place) };
+    firewall::install(&place.namespace, firewall).await?;
+    place.sysctls.extend(place.namespace.run(|| sysctl::set_over(firewall::ALWAYS, &sysctls))??);
+    Ok(place)
 }
 
 async fn place(

@@ -25,7 +25,8 @@ struct Finding {
 pub fn main() -> u8 {
     let virtually =
         has("the virtual clock (`--clock virtual`, the default on x86-64)", &[virtual_clock(), containment()]);
-    let really = has("the real clock (`--clock real`)", &[root(), kernel(), tracefs(), reset_reasons(), netem()]);
+    let really =
+        has("the real clock (`--clock real`)", &[root(), kernel(), tracefs(), reset_reasons(), netem(), nftables()]);
     has("services", &[haproxy(), docker()]);
     if virtually || really { PASSED } else { BROKEN }
 }
@@ -92,6 +93,17 @@ fn netem() -> Finding {
         Err("wires cannot have delay or loss: this needs root and a kernel with CONFIG_NET_SCH_NETEM (module sch_netem)".into())
     };
     Finding { name: "netem", needed: false, found }
+}
+
+fn nftables() -> Finding {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let has = runtime.ok().is_some_and(|runtime| runtime.block_on(netns::probe_firewall()).unwrap_or(false));
+    let found = if has {
+        Ok("nodes can be firewalls".into())
+    } else {
+        Err("nodes cannot be firewalls: this needs root and a kernel with nftables (modules nft_ct, nft_reject_ipv4, nft_masq)".into())
+    };
+    Finding { name: "nftables", needed: false, found }
 }
 
 fn haproxy() -> Finding {

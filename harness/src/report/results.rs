@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::evidence::pcapng::{Crossing, Origin, Packet, PcapngWriter};
 use crate::play::Played;
+use crate::scenario::Node;
 use crate::verdict::{Checks, Verdict};
 use crate::{Case, evidence};
 
@@ -167,10 +168,15 @@ fn closing(verdict: &Verdict, at: evidence::Moment, case: &Case, frame: &netns::
     }
     let Some(segment) = netns::Segment::parse(&frame.bytes) else { return false };
     let ends = segment.flags.has(netns::Flags::FIN) || segment.flags.has(netns::Flags::RST);
-    let address = |name: &str| case.nodes.iter().find(|node| node.name.as_str() == name).map(|node| node.address);
-    let by = verdict.closed_by.as_deref().and_then(address);
-    let other = if verdict.closed_by.as_deref() == Some(verdict.from.as_str()) { &verdict.to } else { &verdict.from };
-    ends && by == Some(*segment.from.ip()) && address(other) == Some(*segment.to.ip())
+    // A firewall resets in an endpoint's name, and behind one that translates addresses the endpoint has the firewall's.
+    let closer = case.nodes.get(frame.node).map(|node| node.name.as_str());
+    let translates = |node: &Node| node.firewall.as_ref().is_some_and(|firewall| firewall.nat.is_some());
+    let between = |ip: &std::net::Ipv4Addr| {
+        let mut here = case.nodes.iter().filter(|node| node.address == *ip);
+        let is_end = |node: &Node| [verdict.from.as_str(), verdict.to.as_str()].contains(&node.name.as_str());
+        here.any(|node| is_end(node) || translates(node))
+    };
+    ends && verdict.closed_by.as_deref() == closer && between(segment.from.ip()) && between(segment.to.ip())
 }
 
 /// Seconds, to the millisecond.
