@@ -17,7 +17,7 @@ fn main() {
     for (file, source) in [
         ("scenarios.rs", generate::tests(&scenarios, VIRTUAL)),
         ("real_clock.rs", generate::tests(&scenarios, REAL)),
-        ("in_containers.rs", generate::tests_of_containers(&scenarios)),
+        ("images.rs", generate::tests_of_images(&scenarios)),
     ] {
         let written = Path::new(&variable("OUT_DIR")).join(file);
         if let Err(error) = std::fs::write(&written, source) {

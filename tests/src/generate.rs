@@ -43,6 +43,18 @@ const VIRTUAL_ONLY: [&str; 8] = [
     "proxies/unreachable[",
 ];
 
+/// Cases of services that are images that are also run on the virtual clock.
+const IMAGES_ON_BOTH: [&str; 2] = ["rabbitmq/frozen", "rabbitmq/two-behind-proxy"];
+
+/// A clock, and why its tests need root, if they do.
+struct Clock {
+    name: &'static str,
+    needs: Option<&'static str>,
+}
+
+const ANYBODY: Clock = Clock { name: VIRTUAL, needs: None };
+const AS_ROOT: Clock = Clock { name: REAL, needs: Some("the real clock needs root: make test-real") };
+
 /// The source of the tests of all scenarios below `root` on a clock.
 ///
 /// On the real clock these are the cases that are over in seconds, and [`AGREE`]; and they need root.
@@ -50,19 +62,23 @@ const VIRTUAL_ONLY: [&str; 8] = [
 /// A file that is no scenario becomes a test that fails and says why, so that the others run.
 #[must_use]
 pub fn tests(root: &Path, clock: &str) -> String {
-    let on_clock = |below: &str, case: &Case| !has_containers(case) && (clock == VIRTUAL || on_real(below, case));
-    written(root, clock, &on_clock)
+    let on_clock = |below: &str, case: &Case| !has_images(case) && (clock == VIRTUAL || on_real(below, case));
+    written(root, if clock == VIRTUAL { &ANYBODY } else { &AS_ROOT }, &on_clock)
 }
 
-/// The source of the tests of all scenarios below `root` with services that are containers: they run on the real clock only, all
-/// their cases are short, and they are a program of their own, as their start would make other cases late.
+/// The source of the tests of all scenarios below `root` with services that are images. All their cases are short and run on the
+/// real clock, [`IMAGES_ON_BOTH`] on both; they are a program of their own, as their start would make other cases late.
 #[must_use]
-pub fn tests_of_containers(root: &Path) -> String {
-    written(root, REAL, &|_, case| has_containers(case))
+pub fn tests_of_images(root: &Path) -> String {
+    let really = written(root, &AS_ROOT, &|_, case| has_images(case));
+    let on_both = |case: &Case| IMAGES_ON_BOTH.contains(&case.name().as_str());
+    let clock = Clock { name: VIRTUAL, needs: Some("its image is unpacked as root: make test-real") };
+    let virtually = written(root, &clock, &|_, case| has_images(case) && on_both(case));
+    format!("{really}mod virtual_clock {{\n{virtually}}}\n")
 }
 
 /// The source of the tests of those cases that are `wanted`, by their file's path below `root`.
-fn written(root: &Path, clock: &str, wanted: &dyn Fn(&str, &Case) -> bool) -> String {
+fn written(root: &Path, clock: &Clock, wanted: &dyn Fn(&str, &Case) -> bool) -> String {
     let mut top = Folder::default();
     for file in find(&[root.to_owned()]) {
         let Ok(below) = file.strip_prefix(root) else { continue };
@@ -102,7 +118,7 @@ fn cases(file: &Path, below: &str, wanted: &dyn Fn(&str, &Case) -> bool) -> Resu
     Ok(cases)
 }
 
-fn has_containers(case: &Case) -> bool {
+fn has_images(case: &Case) -> bool {
     case.services.iter().any(|service| !matches!(service.kind.image(), Ok(None)))
 }
 
@@ -126,7 +142,7 @@ fn stem(name: &str) -> String {
 }
 
 impl Folder {
-    fn write(&self, clock: &str, source: &mut String) {
+    fn write(&self, clock: &Clock, source: &mut String) {
         let mut names = Names::default();
         for file in &self.files {
             file.write(&names.claim(&file.stem), clock, source);
@@ -140,7 +156,7 @@ impl Folder {
 }
 
 impl File {
-    fn write(&self, function: &str, clock: &str, source: &mut String) {
+    fn write(&self, function: &str, clock: &Clock, source: &mut String) {
         let body = if self.negative { "is_refused" } else { "holds" };
         let cases = match &self.cases {
             Ok(cases) => cases.as_slice(),
@@ -158,12 +174,11 @@ impl File {
         for case in cases {
             let _ = writeln!(source, "#[case::{}({:?})]", names.claim(&label(case)), case.name());
         }
-        if clock != VIRTUAL {
-            source
-                .push_str("#[cfg_attr(not(whyclosed_root), ignore = \"the real clock needs root: make test-real\")]\n");
+        if let Some(why) = clock.needs {
+            let _ = writeln!(source, "#[cfg_attr(not(whyclosed_root), ignore = {why:?})]");
         }
         let program = "whyclosed_tests::under_test!()";
-        let call = format!("whyclosed_tests::case::{body}({program}, {clock:?}, {:?}, case)", self.path);
+        let call = format!("whyclosed_tests::case::{body}({program}, {:?}, {:?}, case)", clock.name, self.path);
         let _ = writeln!(source, "fn {function}(#[case] case: &str) -> whyclosed_tests::Result {{\n    {call}\n}}");
     }
 }

@@ -124,9 +124,8 @@ fn docker() -> Finding {
             Ok(version.version.unwrap_or_default())
         })
     });
-    let found =
-        version.map(|version| format!("Docker {version}: RabbitMQ, mosquitto and any image, on the real clock"));
-    let found = found.map_err(|error| format!("services that are images need it, on the real clock: {error}"));
+    let found = version.map(|version| format!("Docker {version}: RabbitMQ, mosquitto and any other image"));
+    let found = found.map_err(|error| format!("services that are images need it: {error}"));
     Finding { name: "docker", needed: false, found }
 }
 

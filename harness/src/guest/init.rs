@@ -1,5 +1,6 @@
 //! Process 1 of a guest: sets the stage, plays one case, writes its result, powers off.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::{Line, Teller};
 use super::{JOB, RESULT, RESULTS, mounts, wheel};
+use crate::lab::unpacked::Unpacked;
 use crate::run::stage::Stage;
 use crate::scenario::load;
 use crate::{Case, Vocabulary};
@@ -30,6 +32,8 @@ pub struct Job {
     pub program: PathBuf,
     /// What all chance comes from.
     pub seed: u64,
+    /// The unpacked images of its services, by service.
+    pub images: BTreeMap<String, Unpacked>,
     /// Whether a person watches how it goes on.
     pub watched: bool,
 }
@@ -59,7 +63,7 @@ fn attempt() -> Result<(), Box<dyn std::error::Error>> {
     teller.tell(&Line::Booted);
     let case = find(&job)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let stage = Stage::set_in_guest(&job.program, job.seed, wheel::wait_for_start)?;
+    let stage = Stage::set_in_guest(&job.program, job.seed, job.images.clone(), wheel::wait_for_start)?;
     let result = runtime.block_on(stage.play(Arc::new(case), folder, teller.clone()));
     fs::write(folder.join(RESULT), serde_json::to_vec_pretty(&result)?)?;
     drop(stage);

@@ -1,5 +1,6 @@
 //! On the host: one guest for one case.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use super::{JOB, RESULT, RESULTS, processors};
 use crate::Case;
 use crate::clock::readable;
 use crate::lab;
+use crate::lab::unpacked::{self, Unpacked};
 use crate::progress::Progress;
 use crate::report::results::{self, CaseResult};
 
@@ -98,9 +100,10 @@ impl Launcher {
     /// # Errors
     /// When the guest could not be started, ended without a result, or was ended because its clock stood still.
     pub async fn play(&self, case: &Case, progress: &dyn Progress) -> Result<CaseResult, Error> {
+        let images = images(case).await?;
         let claim = processors::one().await.map_err(|e| doing("waiting for a processor", e))?;
         let started = Instant::now();
-        let folder = self.prepare(case, progress.is_watched())?;
+        let folder = self.prepare(case, images, progress.is_watched())?;
         let memory = Memory::new(claim.number).map_err(|e| doing("making a place for the guest's memory", e))?;
         let mut guest = self.start(&folder, memory, claim.number)?;
         let ended = guest.follow(&case.name(), progress, self.stall, &folder).await;
@@ -115,7 +118,7 @@ impl Launcher {
     }
 
     /// The case's folder, with the guest's orders in it and no result of an earlier run.
-    fn prepare(&self, case: &Case, watched: bool) -> Result<PathBuf, Error> {
+    fn prepare(&self, case: &Case, images: BTreeMap<String, Unpacked>, watched: bool) -> Result<PathBuf, Error> {
         let folder = self.out.join(results::folder(case));
         let failed = |e| doing(format!("preparing the folder {}", folder.display()), e);
         fs::create_dir_all(&folder).map_err(failed)?;
@@ -123,7 +126,7 @@ impl Launcher {
         let _ = fs::remove_file(folder.join(RESULT));
         let file = fs::canonicalize(&case.file)
             .map_err(|e| doing(format!("finding the scenario {}", case.file.display()), e))?;
-        let job = Job { file, case: case.name(), program: self.program.clone(), seed: self.seed, watched };
+        let job = Job { file, case: case.name(), program: self.program.clone(), seed: self.seed, images, watched };
         let job = serde_json::to_vec_pretty(&job).map_err(|e| failed(e.into()))?;
         fs::write(folder.join(JOB), job).map_err(failed)?;
         Ok(folder)
@@ -173,6 +176,19 @@ impl Launcher {
         line.extend(["--", "guest"].map(OsString::from));
         Ok(line)
     }
+}
+
+/// The images of a case's services, unpacked.
+async fn images(case: &Case) -> Result<BTreeMap<String, Unpacked>, Error> {
+    let mut images = BTreeMap::new();
+    for service in &case.services {
+        let name = service.name.as_str();
+        let image = service.kind.image().map_err(|e| doing(format!("preparing `{name}`"), e))?;
+        if let Some(image) = image {
+            images.insert(name.to_owned(), unpacked::unpack(&image).await?);
+        }
+    }
+    Ok(images)
 }
 
 /// Where a guest's wall clock starts, nanoseconds: at a whole second, since programs such as HAProxy count milliseconds from it.

@@ -117,6 +117,12 @@ fn caches(variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     own_cache(variable).into_iter().chain([PathBuf::from(OF_THE_MACHINE)]).collect()
 }
 
+/// The cache to write to.
+#[must_use]
+pub fn cache() -> PathBuf {
+    cache_to_build_in(|name| std::env::var_os(name), nix::unistd::geteuid().is_root())
+}
+
 /// The cache to build in.
 fn cache_to_build_in(variable: impl Fn(&str) -> Option<OsString>, root: bool) -> PathBuf {
     let machine = || PathBuf::from(OF_THE_MACHINE);

@@ -114,7 +114,7 @@ impl Lab {
         let what = format!("starting `{name}` from the image `{}`", image.name);
         let failed = |e: std::io::Error| doing(&what, e);
         if self.site.wheel_ns.is_some() {
-            return Err(failed(std::io::Error::other("images run on the real clock only (--clock real)")));
+            return Err(failed(std::io::Error::other("its image was not unpacked")));
         }
         if self.case.nodes[self.node(node)].firewall.is_some() {
             let refused = format!("node `{node}` is a firewall; give the container a node of its own");

@@ -5,12 +5,14 @@
 
 use std::collections::HashMap;
 use std::error::Error as _;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 
+use futures_core::Stream;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::errors::Error as Refusal;
+use testcontainers::bollard::models::{ContainerCreateBody, ImageConfig};
 use testcontainers::bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+    CreateContainerOptions, InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
 };
 use testcontainers::core::client::{ClientError, docker_client_instance};
 
@@ -62,6 +64,42 @@ pub async fn find_image<'a>(engine: &Docker, image: &'a str, instead: Option<&'a
     let missing =
         format!("this machine has no such image, and none is fetched by itself: `docker pull {image}`{build}");
     Err(std::io::Error::new(ErrorKind::NotFound, missing))
+}
+
+/// An image's identity, and what it says of how it is started.
+///
+/// # Errors
+/// When the engine does not answer.
+pub async fn about(engine: &Docker, image: &str) -> std::io::Result<(String, ImageConfig)> {
+    let inspected = engine.inspect_image(image).await.map_err(|refusal| unreachable(&refusal))?;
+    Ok((inspected.id.unwrap_or_default(), inspected.config.unwrap_or_default()))
+}
+
+/// Writes an image's files to an archive.
+///
+/// # Errors
+/// When the engine refuses, or the archive cannot be written.
+pub async fn export(engine: &Docker, image: &str, mut archive: std::fs::File) -> std::io::Result<()> {
+    let run = guard::name_of_this_process();
+    let body = ContainerCreateBody {
+        image: Some(image.to_owned()),
+        // It is never started; an image without a command would be refused.
+        cmd: Some(vec!["-".into()]),
+        labels: Some(HashMap::from([(RUN.to_string(), run.clone()), (SERVICE.to_string(), "export".into())])),
+        ..ContainerCreateBody::default()
+    };
+    let made = engine.create_container(None::<CreateContainerOptions>, body).await;
+    let id = made.map_err(|refusal| unreachable(&refusal))?.id;
+    let mut chunks = std::pin::pin!(engine.export_container(&id));
+    let mut written = Ok(());
+    while let Some(chunk) = std::future::poll_fn(|context| chunks.as_mut().poll_next(context)).await {
+        written = chunk.map_err(|refusal| unreachable(&refusal)).and_then(|chunk| archive.write_all(&chunk));
+        if written.is_err() {
+            break;
+        }
+    }
+    remove(&run, None).await?;
+    written
 }
 
 /// The main process of a container, as this machine numbers it, or the exit code that it has ended with.

@@ -28,10 +28,14 @@ pub struct Place {
     pub env: Vec<(String, String)>,
     /// Its working directory.
     pub directory: PathBuf,
-    /// Files to write before it starts, below /run.
+    /// Files to write before it starts.
     pub files: Vec<(PathBuf, String)>,
     /// Names that it can use for addresses: its own /etc/hosts.
     pub hosts: Vec<(String, Ipv4Addr)>,
+    /// The folder that is its whole file system, but for what it writes; the machine's own if `None`.
+    pub root: Option<PathBuf>,
+    /// Whom it runs as, by name or number, perhaps with a group behind a colon; root if `None`.
+    pub user: Option<String>,
 }
 
 /// The environment that every program of the lab starts from: the same on every machine.
@@ -116,6 +120,10 @@ fn become_program() -> std::io::Result<Never> {
     let mut command = Command::new(if own { "/proc/self/exe" } else { program });
     command.args(arguments).env_clear().envs(place.env.iter().map(|(k, v)| (k, v)));
     command.stdin(input).stdout(output).stderr(error);
+    if let Some(user) = &place.user {
+        let (uid, gid) = account(user).ok_or_else(|| std::io::Error::other(format!("there is no user `{user}`")))?;
+        command.uid(uid).gid(gid);
+    }
     // Standard input is replaced by exec, so the harness's socket must live on, and close itself, elsewhere.
     let socket = nix::fcntl::fcntl(std::io::stdin(), nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(10))?;
     let failure = command.exec();
@@ -154,6 +162,9 @@ fn mounts(place: &Place) -> std::io::Result<()> {
     const NONE: Option<&str> = None;
     let directory = place.directory.as_path();
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)?;
+    if let Some(root) = &place.root {
+        change_root(root).map_err(|e| said("entering the image", &e))?;
+    }
     let home = fs::OpenOptions::new().read(true).custom_flags(nix::libc::O_PATH).open(directory)?;
     mount(Some("proc"), "/proc", Some("proc"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, NONE)?;
     devices()?;
@@ -166,6 +177,45 @@ fn mounts(place: &Place) -> std::io::Result<()> {
         mount(Some(source.as_str()), directory, NONE, MsFlags::MS_BIND, NONE)?;
     }
     hosts(place)
+}
+
+/// Makes a folder the whole file system, with memory above it for what is written.
+fn change_root(folder: &Path) -> std::io::Result<()> {
+    const NONE: Option<&str> = None;
+    // By descriptor: the folder may be where memory is mounted now.
+    let folder = fs::OpenOptions::new().read(true).custom_flags(nix::libc::O_PATH).open(folder)?;
+    mount(Some("tmpfs"), "/tmp", Some("tmpfs"), MsFlags::empty(), Some("mode=755"))?;
+    for name in ["above", "work", "root"] {
+        fs::create_dir(Path::new("/tmp").join(name))?;
+    }
+    let layers = format!("lowerdir=/proc/self/fd/{},upperdir=/tmp/above,workdir=/tmp/work", folder.as_raw_fd());
+    mount(Some("overlay"), "/tmp/root", Some("overlay"), MsFlags::empty(), Some(layers.as_str()))?;
+    mount(Some("/dev"), "/tmp/root/dev", NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE)?;
+    nix::unistd::chdir("/tmp/root")?;
+    // The old root comes to lie on the new one (pivot_root(2), "pivot_root(".", ".")"), and goes.
+    nix::unistd::pivot_root(".", ".")?;
+    nix::mount::umount2(".", nix::mount::MntFlags::MNT_DETACH)?;
+    Ok(nix::unistd::chdir("/")?)
+}
+
+/// User and group of `name`, `number` or either with `:group`, by the files of this root (passwd(5), group(5)). Not by the C
+/// library, which would load the image's own.
+fn account(user: &str) -> Option<(u32, u32)> {
+    let (user, group) = user.split_once(':').map_or((user, None), |(user, group)| (user, Some(group)));
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut lines = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let line = lines.find(|line| line.first() == Some(&user) || line.get(2) == Some(&user));
+    let number = |at: usize| line.as_ref()?.get(at)?.parse::<u32>().ok();
+    let uid = number(2).or_else(|| user.parse().ok())?;
+    let gid = match group {
+        Some(group) => group.parse().ok().or_else(|| {
+            let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+            let line = groups.lines().find(|line| line.split(':').next() == Some(group))?;
+            line.split(':').nth(2)?.parse().ok()
+        })?,
+        None => number(3).unwrap_or_default(),
+    };
+    Some((uid, gid))
 }
 
 /// The nodes' names, in place of the host's own /etc/hosts.

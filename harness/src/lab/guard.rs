@@ -85,8 +85,7 @@ impl Guard {
     /// # Errors
     /// When it cannot be made: no root, or a kernel without tracefs (CONFIG_FTRACE, CONFIG_ENABLE_DEFAULT_TRACERS).
     pub fn start(program: &Path) -> Result<Guard, Error> {
-        let pid = std::process::id();
-        let name = format!("{PREFIX}{pid}-{}", started(pid).unwrap_or_default());
+        let name = name_of_this_process();
         let what = "making a tracefs instance for the kernel's evidence";
         let mut child = Command::new(program)
             .args(["guard", &name])
@@ -182,6 +181,13 @@ pub fn sweep() -> std::io::Result<Vec<String>> {
     })
     .join()
     .unwrap_or_else(|_| Err(std::io::Error::other("the sweeping thread panicked")))
+}
+
+/// The name of this process's run: no other has it as long as the machine is up.
+#[must_use]
+pub fn name_of_this_process() -> String {
+    let pid = std::process::id();
+    format!("{PREFIX}{pid}-{}", started(pid).unwrap_or_default())
 }
 
 /// Whether a name is that of a run that no longer exists.

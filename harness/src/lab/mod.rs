@@ -10,6 +10,7 @@
 //! process.rs  a started program
 //! container.rs a program in a container
 //! engine.rs   the engine that has the containers
+//! unpacked.rs an image without an engine, on the virtual clock
 //! programs.rs starting the programs of a case
 //! pulse.rs    telling where its clock stands
 //! watch.rs    reading the settings and sessions of what runs
@@ -25,6 +26,7 @@ pub mod process;
 mod programs;
 pub mod pulse;
 pub mod slices;
+pub mod unpacked;
 pub mod watch;
 
 use std::collections::BTreeMap;
@@ -41,6 +43,7 @@ use self::keeper::Keeper;
 use self::process::Process;
 use self::pulse::Pulse;
 use self::slices::Slice;
+use self::unpacked::Unpacked;
 use self::watch::Watch;
 use crate::Case;
 use crate::actors::Order;
@@ -105,6 +108,8 @@ pub struct Site {
     pub keeper: Keeper,
     /// The run's name and its line to its guard.
     pub mark: Arc<Mark>,
+    /// The unpacked images of its services, by service, on the virtual clock.
+    pub images: Arc<BTreeMap<String, Unpacked>>,
     /// The reader of the kernel's trace.
     pub tracer: Arc<Tracer>,
     /// A moment of CLOCK_MONOTONIC, nanoseconds, at which the count of the kernel's ticks was a multiple of 2^21; known on the

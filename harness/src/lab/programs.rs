@@ -37,6 +37,10 @@ impl Lab {
         // Held until it is ready.
         let mut turn = None;
         let running = match service.kind.image().map_err(preparing)? {
+            Some(image) if let Some(unpacked) = self.site.images.get(name) => {
+                let place = unpacked.place(&image, &service.env).map_err(preparing)?;
+                self.start_here(service, place).await?
+            }
             Some(image) => {
                 turn = container::turn().await.map_err(preparing)?;
                 self.start_container(service, &image).await?

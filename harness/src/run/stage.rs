@@ -1,5 +1,6 @@
 //! The stage: what all cases that are played on this kernel share.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,6 +13,7 @@ use crate::evidence::trace::Tracer;
 use crate::expect;
 use crate::lab::guard::Guard;
 use crate::lab::keeper::Keeper;
+use crate::lab::unpacked::Unpacked;
 use crate::lab::{Error, Site, doing};
 use crate::play::{Played, play};
 use crate::progress::Progress;
@@ -43,8 +45,14 @@ impl Stage {
     ///
     /// # Errors
     /// When the guest's kernel lacks something.
-    pub fn set_in_guest(program: &Path, seed: u64, align: fn(u32) -> std::io::Result<i64>) -> Result<Stage, Error> {
+    pub fn set_in_guest(
+        program: &Path,
+        seed: u64,
+        images: BTreeMap<String, Unpacked>,
+        align: fn(u32) -> std::io::Result<i64>,
+    ) -> Result<Stage, Error> {
         let mut stage = Stage::build(program, super::VIRTUAL, Canary::still(), seed)?;
+        stage.site.images = Arc::new(images);
         let aligned = align(ticks_per_second()).map_err(|e| doing("finding the phase of the kernel's timers", e))?;
         stage.site.wheel_ns = Some(aligned);
         Ok(stage)
@@ -56,7 +64,7 @@ impl Stage {
         let routes = Arc::new(Routes::default());
         let tracer = Tracer::start(guard.instance(), routes).map_err(|e| doing("reading the kernel's trace", e))?;
         let (program, tracer, mark) = (program.to_path_buf(), Arc::new(tracer), guard.mark());
-        let site = Site { program, keeper, mark, tracer, wheel_ns: None, seed };
+        let site = Site { program, keeper, mark, images: Arc::default(), tracer, wheel_ns: None, seed };
         Ok(Stage { clock, site, canary, _guard: guard })
     }
 
