@@ -160,6 +160,8 @@ fn unreachable(refusal: &Refusal) -> std::io::Error {
             return std::io::Error::other(format!("Docker says: {message}"));
         }
         Refusal::SocketNotFoundError(_) => return answer(&ErrorKind::NotFound.into()),
+        // It speaks for the error within, and has that one's source.
+        Refusal::IOError { err } => return answer(err),
         _ => {}
     }
     let mut cause = refusal.source();
