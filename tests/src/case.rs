@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use whyclosed::report::results::{CaseResult, Outcome};
+use whyclosed::run::REAL;
 
 use crate::Result;
 use crate::found::Found;
 use crate::program::{Run, run};
 use crate::record::Record;
+use crate::turn::Turn;
 
 /// Runs a case: its expectations hold, and its verdicts are those of its snapshot.
 ///
@@ -54,6 +56,7 @@ pub fn is_refused(program: &str, clock: &str, file: &str, case: &str) -> Result 
 
 fn play(program: &str, clock: &str, file: &str, case: &str) -> Result<Run> {
     let path = scenarios().join(file).display().to_string();
+    let _turn = (clock == REAL).then(Turn::wait);
     run(program, clock, [path.as_str(), "--filter", case, "--jobs", "1"])
 }
 
