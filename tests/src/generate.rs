@@ -23,8 +23,8 @@ const AGREE: [&str; 3] = [
     "seed/cut-server[proxy=haproxy,srvtcpka=with,length=full]",
 ];
 
-/// The folders whose short cases are also run on the real clock. `proxies/` is not among them: there a busy machine's lateness, of a
-/// hundred milliseconds and more, decides how firm a verdict is, and whether a timer of two seconds is told from another.
+/// The folders whose short cases are also run on the real clock. `proxies/` is not among them: on a full machine five of its cases
+/// differed, by lateness or in how firm they are, and not all causes are known (docs/notes/two-clocks.md).
 const ON_BOTH: [&str; 6] = ["amqp/", "applications/", "kernel/", "middleboxes/", "negative/", "seed/"];
 
 /// Cases that the real clock does not tell alike each time: the broker's last heartbeat and its RST leave in the same instant, and
