@@ -110,21 +110,31 @@ fn numbered(folder: &str) -> impl Iterator<Item = String> {
     names(folder).filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Looks into a tracefs of its own: the host's may not be mounted.
+/// The tracefs instances that there are.
+///
+/// # Errors
+/// When tracefs cannot be mounted.
+pub fn tracefs_instances() -> Result<Vec<String>> {
+    with_tracefs(|| names("/sys/kernel/tracing/instances").collect())
+}
+
+/// Does something where tracefs is mounted, whether the host has it mounted or not. Mounts are a thread's own, and end with it and the
+/// processes that it has started.
 ///
 /// # Errors
 /// When it cannot be mounted.
-pub fn tracefs_instances() -> Result<Vec<String>> {
+pub fn with_tracefs<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     const NONE: Option<&str> = None;
-    // Mounts are the thread's own, and end with it.
-    let looked = std::thread::spawn(|| {
+    let done = std::thread::spawn(|| {
         unshare(CloneFlags::CLONE_NEWNS)?;
         mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)?;
-        mount(Some("tracefs"), "/sys/kernel/tracing", Some("tracefs"), MsFlags::empty(), NONE)?;
-        Ok::<_, nix::Error>(names("/sys/kernel/tracing/instances").collect())
+        match mount(Some("tracefs"), "/sys/kernel/tracing", Some("tracefs"), MsFlags::empty(), NONE) {
+            Ok(()) | Err(nix::Error::EBUSY) => Ok::<_, nix::Error>(what()),
+            Err(error) => Err(error),
+        }
     });
-    let looked = looked.join().map_err(|_| Failure::new("the thread that looks into tracefs panicked"))?;
-    looked.map_err(|error| Failure::new(format!("mounting tracefs to look for instances: {error}")))
+    let done = done.join().map_err(|_| Failure::new("the thread that looks into tracefs panicked"))?;
+    done.map_err(|error| Failure::new(format!("mounting tracefs: {error}")))
 }
 
 /// The host's own network, as text: addresses, routes, rules, neighbours' settings, packet filter, sysctls.

@@ -12,8 +12,9 @@ use nix::unistd::Pid;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use whyclosed::run::REAL;
-use whyclosed_tests::machine::{Standing, as_before, host_network, tracefs_instances};
-use whyclosed_tests::program::{fixture, start};
+use whyclosed_tests::case::scenarios;
+use whyclosed_tests::machine::{Standing, as_before, host_network, tracefs_instances, with_tracefs};
+use whyclosed_tests::program::{fixture, run, start};
 use whyclosed_tests::{Failure, Result, ensure, under_test};
 
 const PROGRAM: &str = under_test!();
@@ -40,7 +41,7 @@ fn random() -> Result<StdRng> {
     Ok(StdRng::seed_from_u64(seed))
 }
 
-fn run(out: &Path) -> Result<Child> {
+fn run_daemons(out: &Path) -> Result<Child> {
     start(PROGRAM, REAL, &fixture("daemons.yaml"), out)
 }
 
@@ -102,7 +103,7 @@ fn killed_at_any_moment(run: fn(&Path) -> Result<Child>, kills: u32) -> Result {
 #[test]
 #[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn a_run_that_is_killed_at_any_moment_leaves_nothing_behind() -> Result {
-    killed_at_any_moment(run, KILLS)
+    killed_at_any_moment(run_daemons, KILLS)
 }
 
 #[test]
@@ -152,7 +153,7 @@ fn ended_by(end: impl Fn(Pid) -> nix::Result<()>, code: Option<i32>) -> Result {
     let _alone = alone();
     let out = tempfile::tempdir()?;
     let before = Standing::look(PROGRAM)?;
-    let mut child = run(out.path())?;
+    let mut child = run_daemons(out.path())?;
     until_daemons_run(&before)?;
     end(pid(&child))?;
     let ended = child.wait()?.code();
@@ -184,7 +185,7 @@ fn a_run_that_ends_in_order_leaves_nothing_behind() -> Result {
     let _alone = alone();
     let out = tempfile::tempdir()?;
     let before = Standing::look(PROGRAM)?;
-    let code = run(out.path())?.wait()?.code();
+    let code = run_daemons(out.path())?.wait()?.code();
     ensure!(code == Some(0), "the run ended with {code:?}");
     as_before(PROGRAM, &before, LIMIT)
 }
@@ -195,7 +196,7 @@ fn clean_removes_what_a_run_left_that_was_killed_with_its_guard() -> Result {
     let _alone = alone();
     let out = tempfile::tempdir()?;
     let before = Standing::look(PROGRAM)?;
-    let mut child = run(out.path())?;
+    let mut child = run_daemons(out.path())?;
     until_daemons_run(&before)?;
     let instance = format!("whyclosed-{}-", child.id());
     // Stopped processes start nothing between the look and the kill.
@@ -219,7 +220,7 @@ fn the_hosts_own_network_is_the_same_before_during_and_after_a_run() -> Result {
     let out = tempfile::tempdir()?;
     let standing = Standing::look(PROGRAM)?;
     let before = host_network()?;
-    let mut child = run(out.path())?;
+    let mut child = run_daemons(out.path())?;
     until_daemons_run(&standing)?;
     same(&before, &host_network()?, "during")?;
     child.wait()?;
@@ -231,4 +232,14 @@ fn same(before: &str, now: &str, when: &str) -> Result {
     let line = differs.map_or("its length".into(), |(before, now)| format!("`{before}` became `{now}`"));
     ensure!(before == now, "{when} the run the host's network is another: {line}");
     Ok(())
+}
+
+#[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
+fn a_machine_with_tracefs_mounted_has_its_runs_as_any_other() -> Result {
+    let played = with_tracefs(|| {
+        let scenario = scenarios().join("applications/close.yaml");
+        run(PROGRAM, REAL, [scenario.as_os_str()]).and_then(|run| run.expect_code(0))
+    })?;
+    played.map(drop)
 }

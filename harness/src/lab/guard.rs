@@ -210,8 +210,11 @@ fn mount_tracefs() -> std::io::Result<()> {
     const NONE: Option<&str> = None;
     unshare(CloneFlags::CLONE_NEWNS)?;
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)?;
-    mount(Some("tracefs"), "/sys/kernel/tracing", Some("tracefs"), MsFlags::empty(), NONE)?;
-    Ok(())
+    match mount(Some("tracefs"), "/sys/kernel/tracing", Some("tracefs"), MsFlags::empty(), NONE) {
+        // It is there already, as on most machines with systemd (mount(2)).
+        Err(nix::errno::Errno::EBUSY) => Ok(()),
+        other => Ok(other?),
+    }
 }
 
 /// An instance is busy while the dying run's descriptors are being closed.
