@@ -17,8 +17,8 @@ use nix::sys::socket::{
 use crate::address::End;
 use crate::{Error, Network, clock};
 
-/// How much the kernel may hold until it is read, in bytes: seconds of a full wire.
-const RECEIVE_BUFFER: usize = 64 << 20;
+/// How much the kernel may hold until it is read, in bytes, unless told otherwise: seconds of a full wire.
+pub const RECEIVE_BUFFER: usize = 64 << 20;
 /// The largest frame: an IPv4 packet of 64 kB and its Ethernet header.
 const LARGEST_FRAME: usize = 65_535 + 14;
 
@@ -87,7 +87,20 @@ impl Capture {
     /// # Errors
     /// [`Error::Privilege`] without `CAP_NET_RAW`; else when the socket or the thread cannot be made.
     pub fn open(network: &Network, sink: impl FnMut(Frame) + Send + 'static) -> Result<Self, Error> {
-        let socket = network.fabric().run(open_socket)??;
+        Self::with_buffer(network, RECEIVE_BUFFER, sink)
+    }
+
+    /// The same, with another limit on what the kernel may hold until it is read, in bytes. It doubles the number for its own
+    /// bookkeeping, and makes 2 kB of anything less (socket(7), SO_RCVBUFFORCE).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn with_buffer(
+        network: &Network,
+        buffer: usize,
+        sink: impl FnMut(Frame) + Send + 'static,
+    ) -> Result<Self, Error> {
+        let socket = network.fabric().run(|| open_socket(buffer))??;
         let ends = network.plan().wires.iter().map(|wire| wire.ends).collect();
         let realtime_ahead_ns = clock::realtime_ahead_ns()?;
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
@@ -139,11 +152,11 @@ impl Drop for Capture {
 }
 
 /// A socket that sees all frames at all ports of the namespace that the calling thread is in.
-fn open_socket() -> Result<OwnedFd, Error> {
+fn open_socket(buffer: usize) -> Result<OwnedFd, Error> {
     let failed = |errno: Errno| Error::system("opening a packet socket in the fabric", errno);
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll).map_err(failed)?;
-    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).map_err(failed)?;
+    setsockopt(&socket, sockopt::RcvBufForce, &buffer).map_err(failed)?;
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true).map_err(failed)?;
     Ok(socket)
 }

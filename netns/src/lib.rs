@@ -29,7 +29,7 @@ pub mod sysctl;
 mod topology;
 mod translation;
 
-pub use capture::{Capture, CaptureEnd, Frame, Point};
+pub use capture::{Capture, CaptureEnd, Frame, Point, RECEIVE_BUFFER};
 pub use error::Error;
 pub use fault::Direction;
 pub use firewall::{Firewall, Unknown, probe_firewall};

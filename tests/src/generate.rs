@@ -25,7 +25,7 @@ const AGREE: [&str; 3] = [
 
 /// The folders whose short cases are also run on the real clock. `proxies/` is not among them: on a full machine five of its cases
 /// differed, by lateness or in how firm they are, and not all causes are known (docs/notes/two-clocks.md).
-const ON_BOTH: [&str; 6] = ["amqp/", "applications/", "kernel/", "middleboxes/", "negative/", "seed/"];
+const ON_BOTH: [&str; 7] = ["amqp/", "applications/", "kernel/", "middleboxes/", "negative/", "nginx/", "seed/"];
 
 /// Cases that the real clock does not tell alike each time: the broker's last heartbeat and its RST leave in the same instant, and
 /// whether HAProxy finds them together, and takes the RST for a FIN, is chance.
@@ -33,13 +33,14 @@ const BY_CHANCE: [&str; 1] = ["amqp/frozen-behind-proxy[proxy=haproxy,victim=cli
 
 /// Cases of a minute or more that have no short form; and attempts that never come to a wire, as on the machine's own kernel such an
 /// attempt could be that of a stranger.
-const VIRTUAL_ONLY: [&str; 6] = [
+const VIRTUAL_ONLY: [&str; 7] = [
     "kernel/dynamic-neighbours-in-flight[",
     "kernel/dynamic-neighbours[",
     "kernel/stop-reading[",
     "kernel/synack-lost",
     "kernel/unreachable[",
     "kernel/user-timeout-outlasts[",
+    "middleboxes/half-closed[",
 ];
 
 /// Cases of services that are images that are also run on the virtual clock.

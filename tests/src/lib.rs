@@ -8,6 +8,7 @@
 //! program.rs    running the program under test
 //! case.rs       one case of a scenario: run, and compared with its snapshot
 //! record.rs     what a snapshot holds
+//! shown.rs      where verdicts name each mechanism
 //! turn.rs       how many cases are played at once on the real clock
 //! found.rs      results and evidence of a run, read back
 //! machine.rs    what a run could leave behind, and what it must not touch
@@ -24,6 +25,7 @@ pub mod load;
 pub mod machine;
 pub mod program;
 pub mod record;
+pub mod shown;
 pub mod turn;
 
 use std::fmt;

@@ -27,7 +27,7 @@ pub fn main() -> u8 {
         has("the virtual clock (`--clock virtual`, the default on x86-64)", &[virtual_clock(), containment()]);
     let really =
         has("the real clock (`--clock real`)", &[root(), kernel(), tracefs(), reset_reasons(), netem(), nftables()]);
-    has("services", &[haproxy(), docker()]);
+    has("services", &[haproxy(), nginx(), docker()]);
     if virtually || really { PASSED } else { BROKEN }
 }
 
@@ -114,6 +114,13 @@ fn haproxy() -> Finding {
     let found =
         found.map(|output| String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_string());
     Finding { name: "haproxy", needed: false, found }
+}
+
+fn nginx() -> Finding {
+    let found = Command::new("nginx").arg("-v").output();
+    let found = found.map(|output| String::from_utf8_lossy(&output.stderr).trim().to_owned());
+    let needs = "scenarios with `proxy: nginx` need it: apt-get install nginx-light libnginx-mod-stream";
+    Finding { name: "nginx", needed: false, found: found.map_err(|_| needs.into()) }
 }
 
 fn docker() -> Finding {

@@ -27,6 +27,7 @@ pub fn main() -> u8 {
             ("applications", entry.application),
             ("source", entry.source),
             ("shown by", entry.shown),
+            ("near miss", entry.near),
         ];
         for (name, text) in lines {
             anstream::println!("  {name:12}  {text}");

@@ -174,6 +174,9 @@ pub enum Fact {
         servers: Vec<SocketAddrV4>,
         /// Its timeouts; `client` of the frontend, `server` of its backend.
         timeouts: ProxyTimeouts,
+        /// How much earlier than its value a timer of it may fire, milliseconds, since it is not moved for less.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lazy_ms: Option<u64>,
         /// What else it does with sessions; `None` in evidence that does not tell.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rules: Option<ProxyRules>,

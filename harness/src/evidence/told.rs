@@ -97,6 +97,9 @@ pub struct ProxyRules {
     pub maxconn: Option<u32>,
     /// `hard-stop-after`, milliseconds; `None` is never.
     pub hard_stop_after: Option<u64>,
+    /// How long after the order to reload the old process is told to stop, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hands_over_ms: Option<u64>,
     /// Its servers.
     pub servers: Vec<ProxyServer>,
 }
@@ -163,12 +166,18 @@ pub struct ProxyLog {
     pub backend: String,
     /// Server; `None` when none was chosen.
     pub server: Option<String>,
-    /// How long the session lasted (Tt), milliseconds.
-    pub total_ms: u64,
+    /// How long the session lasted (HAProxy's Tt), milliseconds; `None` when it does not tell.
+    pub total_ms: Option<u64>,
     /// Bytes sent to the client.
     pub bytes: u64,
-    /// HAProxy's termination state (manual, 8.5): `cD`, `sD`, `CD`, …
+    /// HAProxy's termination state (manual, 8.5): `cD`, `sD`, `CD`, …; of another proxy the state that its own words amount to.
     pub termination: String,
+    /// Why the session ended, in the words of a proxy that has no such states.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+    /// Which session it is to the proxy, if it may log more than one line of it; the last one then says how it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
     /// How often the attempt to connect to a server was made again; `None` in evidence that does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
@@ -177,6 +186,14 @@ pub struct ProxyLog {
     pub connected: Option<bool>,
     /// The line.
     pub line: String,
+}
+
+impl ProxyLog {
+    /// Why the session ended, as the proxy itself puts it.
+    #[must_use]
+    pub fn said(&self) -> &str {
+        self.words.as_deref().unwrap_or(&self.termination)
+    }
 }
 
 /// What one line of a broker's log says of a connection's end; a broker may say it in two lines of one process.

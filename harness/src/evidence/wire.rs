@@ -28,7 +28,8 @@ impl Wiretap {
     /// When the capture cannot be opened (CAP_NET_RAW).
     pub fn open(network: &Network, case: &Arc<Case>, ledger: &Ledger) -> Result<Wiretap, netns::Error> {
         let frames = Arc::new(Mutex::new(Vec::new()));
-        let capture = Capture::open(network, {
+        let buffer = case.capture_buffer.and_then(|buffer| usize::try_from(buffer.0).ok());
+        let capture = Capture::with_buffer(network, buffer.unwrap_or(netns::RECEIVE_BUFFER), {
             let (case, ledger, frames) = (case.clone(), ledger.clone(), frames.clone());
             move |frame| {
                 ledger.put(frame.at_monotonic_ns, fact(&case, &frame));

@@ -144,7 +144,8 @@ impl Lab {
         let process = match engine::main_process(&engine, &id).await.map_err(failed)? {
             Ok(pid) => {
                 let moved = self.move_in(node, pid).await;
-                let process = Process::adopt(name, pid, container, &self.ledger, service.kind.reads());
+                let process =
+                    Process::adopt(name, pid, container, &self.ledger, service.kind.reads(&self.around(service)));
                 match (moved, process) {
                     (Ok(()), Ok(process)) => process,
                     (Err(error), _) | (_, Err(error)) => {
@@ -154,7 +155,9 @@ impl Lab {
                 }
             }
             Err(code) => {
-                let last_words = Process::read_to_the_end(name, container, &self.ledger, service.kind.reads()).await;
+                let last_words =
+                    Process::read_to_the_end(name, container, &self.ledger, service.kind.reads(&self.around(service)))
+                        .await;
                 last_words.map_err(failed)?;
                 return Err(self.not_ready(service, format!("it has ended with exit code {code}")));
             }

@@ -12,6 +12,7 @@
 //! engine.rs   the engine that has the containers
 //! unpacked.rs an image without an engine, on the virtual clock
 //! programs.rs starting the programs of a case
+//! reload.rs   one process takes over from another
 //! pulse.rs    telling where its clock stands
 //! watch.rs    reading the settings and sessions of what runs
 //! ```
@@ -25,6 +26,7 @@ pub mod keeper;
 pub mod process;
 mod programs;
 pub mod pulse;
+mod reload;
 pub mod slices;
 pub mod unpacked;
 pub mod watch;
@@ -36,6 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use netns::{Direction, Network, NetworkPlan, NodePlan, Shaping, WirePlan};
+use rustix::process::Signal;
 use tokio::net::unix::pipe;
 
 use self::guard::Mark;
@@ -52,8 +55,8 @@ use crate::evidence::routes::Route;
 use crate::evidence::store::Ledger;
 use crate::evidence::trace::Tracer;
 use crate::evidence::{Fact, Role};
-use crate::scenario::{Neighbours, Quality};
-use crate::services::Surroundings;
+use crate::scenario::{Neighbours, Quality, Service};
+use crate::services::{Kind, Surroundings};
 
 /// How long the end of a killed process may take.
 const END_LIMIT: Duration = Duration::from_secs(10);
@@ -139,6 +142,8 @@ pub struct Lab {
     site: Site,
     slice: Slice,
     running: BTreeMap<String, Running>,
+    /// Processes that others have taken over from, as long as they have sessions.
+    retired: Vec<Running>,
     watch: Watch,
     pulse: Pulse,
     addresses: BTreeMap<String, Ipv4Addr>,
@@ -158,8 +163,8 @@ impl Lab {
         site.tracer.routes().add(slice.number, Route { ledger: ledger.clone(), nodes });
         let watch = Watch::new(ledger.clone(), site.tracer.routes().clone(), slice.number);
         let translations = firewall::translations(&case, &network, &ledger).await?;
-        let running = BTreeMap::new();
-        let lab = Lab { case, network, ledger, site, slice, running, watch, pulse, addresses, translations };
+        let (running, retired) = (BTreeMap::new(), Vec::new());
+        let lab = Lab { case, network, ledger, site, slice, running, retired, watch, pulse, addresses, translations };
         lab.introduce();
         Ok(lab)
     }
@@ -184,9 +189,7 @@ impl Lab {
                 kind: service.kind.name().into(),
                 port: service.kind.port(),
             });
-            let name = service.name.as_str();
-            let around = Surroundings { name, env: &service.env, addresses: &self.addresses };
-            for setting in service.kind.settings(&around) {
+            for setting in service.kind.settings(&self.around(service)) {
                 self.ledger.put_now(setting);
             }
         }
@@ -199,6 +202,12 @@ impl Lab {
                 port: Some(client.target.port),
             });
         }
+    }
+
+    /// Where a service runs.
+    fn around<'a>(&'a self, service: &'a Service<Arc<dyn Kind>>) -> Surroundings<'a> {
+        let address = self.addresses.get(service.node.as_str()).copied().unwrap_or(Ipv4Addr::UNSPECIFIED);
+        Surroundings { name: service.name.as_str(), address, env: &service.env, addresses: &self.addresses }
     }
 
     /// Gives an order to a client; a client that has ended or is frozen simply does not follow it.
@@ -225,6 +234,13 @@ impl Lab {
     pub fn process(&self, name: &str) -> Result<Arc<Process>, Error> {
         let running = self.running.get(name).map(|running| running.process.clone());
         running.ok_or_else(|| doing(&format!("finding `{name}`"), std::io::Error::other("it has not been started")))
+    }
+
+    /// What tells a service to take no new sessions and to end after its last one.
+    #[must_use]
+    pub fn soft_stop_of(&self, name: &str) -> Signal {
+        let service = self.case.services.iter().find(|service| service.name.as_str() == name);
+        service.map_or(Signal::USR1, |service| service.kind.soft_stop())
     }
 
     /// Kills every process of a program; it can be started again.
@@ -306,10 +322,11 @@ impl Lab {
         self.translations.iter().for_each(tokio::task::JoinHandle::abort);
         self.site.tracer.routes().remove(self.slice.number);
         let running = std::mem::take(&mut self.running);
-        for running in running.values() {
-            running.process.signal(rustix::process::Signal::KILL);
+        let retired = std::mem::take(&mut self.retired);
+        for running in running.values().chain(&retired) {
+            running.process.signal(Signal::KILL);
         }
-        for running in running.into_values() {
+        for running in running.into_values().chain(retired) {
             running.process.gone(END_LIMIT).await?;
             if let Some(reports) = running.reports {
                 reports.abort();

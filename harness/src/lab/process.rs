@@ -28,7 +28,6 @@ use crate::evidence::store::Ledger;
 const LAST_LIMIT: Duration = Duration::from_secs(2);
 
 /// What is to be started, and where.
-#[derive(Debug)]
 pub struct Launch<'a> {
     /// The service or client that it is.
     pub name: &'a str,
@@ -44,8 +43,8 @@ pub struct Launch<'a> {
     pub reads: ReadLine,
 }
 
-/// How a kind of service reads its own log: from its name and a line to a fact.
-pub type ReadLine = fn(&str, &str) -> Option<Fact>;
+/// How a kind of service reads its own log: from its name and a line to a fact. It may remember what earlier lines said.
+pub type ReadLine = Arc<dyn Fn(&str, &str) -> Option<Fact> + Send + Sync>;
 
 /// A started program: its main process and all that came of it.
 #[derive(Debug)]
@@ -99,14 +98,14 @@ impl Process {
                 ledger.clone(),
                 name.clone(),
                 "stdout",
-                launch.reads,
+                launch.reads.clone(),
             )),
             tokio::spawn(read_lines(
                 BufReader::new(pipe::Receiver::from_owned_fd(err_reader).map_err(failed)?),
                 ledger.clone(),
                 name.clone(),
                 "stderr",
-                launch.reads,
+                launch.reads.clone(),
             )),
             tokio::spawn(read_syslog(syslog, ledger.clone(), name.clone(), launch.reads)),
         ];
@@ -129,7 +128,7 @@ impl Process {
         let mounts = fs::File::open(format!("/proc/{pid}/ns/mnt")).map_err(failed)?;
         let pidfd = pidfd(pid).map_err(failed)?;
         let name: Arc<str> = name.into();
-        read_container(&name, &mut container, ledger, reads);
+        read_container(&name, &mut container, ledger, &reads);
         Ok(Process { name, pid, mounts, pidfd, logs: Vec::new(), container: Mutex::new(Some(container)) })
     }
 
@@ -143,7 +142,7 @@ impl Process {
         ledger: &Ledger,
         reads: ReadLine,
     ) -> std::io::Result<()> {
-        read_container(&name.into(), &mut container, ledger, reads);
+        read_container(&name.into(), &mut container, ledger, &reads);
         container.remove().await
     }
 
@@ -198,6 +197,12 @@ impl Process {
                 let _ = pidfd_send_signal(descriptor, signal);
             }
         }
+    }
+
+    /// Signals its main process alone.
+    pub fn signal_main(&self, signal: Signal) {
+        // It may have ended by itself meanwhile: then there is nothing to signal.
+        let _ = pidfd_send_signal(&self.pidfd, signal);
     }
 
     /// Kills every process of this program and waits until they are gone.
@@ -327,10 +332,10 @@ fn syslog_socket() -> std::io::Result<(std::os::unix::net::UnixDatagram, OwnedFd
     Ok((ours, theirs))
 }
 
-fn read_container(name: &Arc<str>, container: &mut Container, ledger: &Ledger, reads: ReadLine) {
+fn read_container(name: &Arc<str>, container: &mut Container, ledger: &Ledger, reads: &ReadLine) {
     let logs = container
         .streams()
-        .map(|(stream, lines)| tokio::spawn(read_lines(lines, ledger.clone(), name.clone(), stream, reads)));
+        .map(|(stream, lines)| tokio::spawn(read_lines(lines, ledger.clone(), name.clone(), stream, reads.clone())));
     container.logs = logs.collect();
 }
 
@@ -345,7 +350,7 @@ async fn read_lines(
     // Whatever it writes is read to the end: a pipe that is closed too early would end the program.
     while pipe.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
         let text = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-        put_line(&ledger, &service, stream, text, reads);
+        put_line(&ledger, &service, stream, text, &reads);
         line.clear();
     }
 }
@@ -354,11 +359,11 @@ async fn read_syslog(socket: UnixDatagram, ledger: Ledger, service: Arc<str>, re
     let mut buffer = vec![0; 65536];
     while let Ok(length) = socket.recv(&mut buffer).await {
         let line = String::from_utf8_lossy(&buffer[..length]).trim_end().to_string();
-        put_line(&ledger, &service, "syslog", line, reads);
+        put_line(&ledger, &service, "syslog", line, &reads);
     }
 }
 
-fn put_line(ledger: &Ledger, service: &str, stream: &str, line: String, reads: ReadLine) {
+fn put_line(ledger: &Ledger, service: &str, stream: &str, line: String, reads: &ReadLine) {
     let at = clock::monotonic_ns();
     // Some colour their lines even for a reader that is no terminal.
     let line = anstream::adapter::strip_str(&line).to_string();

@@ -59,14 +59,14 @@ impl Lab {
     }
 
     /// Starts a service that is a program of this machine.
-    async fn start_here(&self, service: &Service<Arc<dyn Kind>>, place: Place) -> Result<Running, Error> {
+    pub(super) async fn start_here(&self, service: &Service<Arc<dyn Kind>>, place: Place) -> Result<Running, Error> {
         let launch = Launch {
             name: service.name.as_str(),
             place: self.place(place),
             network: self.network.node(self.node(service.node.as_str()))?,
             input: None,
             output: None,
-            reads: service.kind.reads(),
+            reads: service.kind.reads(&self.around(service)),
         };
         if service.kind.is_actor() { self.start_actor(launch).await } else { self.start_program(launch).await }
     }
@@ -86,7 +86,8 @@ impl Lab {
         };
         let place = client.kind.place(client, &way).map_err(|e| doing(&format!("preparing `{name}`"), e))?;
         let network = self.network.node(self.node(client.node.as_str()))?;
-        let launch = Launch { name, place: self.place(place), network, input: None, output: None, reads: |_, _| None };
+        let launch =
+            Launch { name, place: self.place(place), network, input: None, output: None, reads: Arc::new(|_, _| None) };
         let before = self.attempts(client);
         let actor = client.kind.is_actor();
         let running = if actor { self.start_actor(launch).await? } else { self.start_program(launch).await? };
@@ -162,6 +163,16 @@ impl Lab {
     }
 
     async fn ready(&self, service: &Service<Arc<dyn Kind>>, process: &Process) -> Result<(), Error> {
+        self.ready_beside(service, process, 0).await
+    }
+
+    /// Waits until a service is ready, beside so many sockets of others that listen on its port.
+    pub(super) async fn ready_beside(
+        &self,
+        service: &Service<Arc<dyn Kind>>,
+        process: &Process,
+        others: usize,
+    ) -> Result<(), Error> {
         let node = self.network.node(self.node(service.node.as_str()))?;
         let wanted = service.ready.clone();
         let port = wanted.as_ref().and_then(|ready| ready.port).or_else(|| service.kind.port());
@@ -171,7 +182,7 @@ impl Lab {
         let is_ready = async {
             loop {
                 let listens = match port {
-                    Some(port) => listens(node, port).await?,
+                    Some(port) => listeners(node, port).await? > others,
                     None => true,
                 };
                 let logged = line.as_ref().is_none_or(|text| self.logged(service.name.as_str(), text));
@@ -211,9 +222,13 @@ impl Lab {
     }
 }
 
-async fn listens(node: &netns::Namespace, port: u16) -> Result<bool, Error> {
+/// How many sockets listen on a port of a node.
+pub(super) async fn listeners(node: &netns::Namespace, port: u16) -> Result<usize, Error> {
     let sockets = netns::sockets::tcp(node).await?;
-    Ok(sockets.iter().any(|socket| socket.local.port() == port && socket.state == netns::sockets::TcpState::Listen))
+    let here = |socket: &&netns::sockets::TcpSocket| {
+        socket.local.port() == port && socket.state == netns::sockets::TcpState::Listen
+    };
+    Ok(sockets.iter().filter(here).count())
 }
 
 async fn read_reports(pipe: pipe::Receiver, ledger: Ledger, process: String, node: String) {

@@ -5,13 +5,17 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::client::{self, Client};
-use super::cursor::Value;
+use super::cursor::{Fields, Value};
 use super::expectation::{self, Expectation, Others};
 use super::node::{self, Node};
 use super::service::{self, Service};
 use super::step::{self, Step};
+use super::units::Bytes;
 use super::vocabulary::Words;
 use super::wire::{self, Wire};
+
+/// What the kernel takes as the size of a socket's buffer, within reason.
+const CAPTURE_BUFFERS: std::ops::RangeInclusive<u64> = 1000..=1 << 30;
 
 /// What actually runs: everything is known, every name exists, nothing refers to the matrix any more.
 ///
@@ -33,6 +37,9 @@ pub struct Case<W: Words> {
     /// The file that it was read from; empty if it was not read from one.
     #[serde(skip)]
     pub file: PathBuf,
+    /// What the kernel may hold of the capture until it is read; 64 MiB unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capture_buffer: Option<Bytes>,
     /// The hosts.
     pub nodes: Vec<Node>,
     /// The cables between them.
@@ -57,6 +64,14 @@ impl<W: Words> Case<W> {
     }
 }
 
+fn capture_buffer(fields: &mut Fields<'_>) -> Option<Bytes> {
+    let buffer: Option<Bytes> = fields.optional("capture buffer");
+    if buffer.is_some_and(|buffer| !CAPTURE_BUFFERS.contains(&buffer.0)) {
+        fields.error_at("capture buffer", "the kernel takes from 1kB to 1GiB here");
+    }
+    buffer
+}
+
 /// The values of a matrix as part of a name: `[length=short,proxy=haproxy]`; nothing without a matrix.
 pub(super) fn label(values: &[(String, String)]) -> String {
     if values.is_empty() {
@@ -73,6 +88,7 @@ pub(super) fn decode<W: Words>(root: &Value<'_>, scenario: &str, values: Vec<(St
     let mut fields = root.fields()?;
     let title = fields.required("title");
     let about = fields.optional("about");
+    let capture_buffer = capture_buffer(&mut fields);
     // Read already, and known here.
     let _ = fields.optional_value("matrix");
 
@@ -107,6 +123,7 @@ pub(super) fn decode<W: Words>(root: &Value<'_>, scenario: &str, values: Vec<(St
         about: about.unwrap_or_default(),
         directory: context.directory.to_owned(),
         file: PathBuf::new(),
+        capture_buffer,
         nodes,
         wires,
         services,

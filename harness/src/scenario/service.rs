@@ -171,7 +171,7 @@ fn word<W: Words>(fields: &mut Fields<'_>, key: &'static str) -> Option<&'static
     }
     let value = fields.optional_value(key)?;
     let named = words().find(|word| word.value.is_some() && word.value == value.text());
-    if let Some(word) = named.or(free) {
+    if let Some(word) = named.or(free.filter(|_| value.text().is_none())) {
         return Some(word);
     }
     let names: Vec<_> = words().filter_map(|word| word.value).collect();

@@ -77,7 +77,7 @@ impl Kind for Broker {
         vec![Fact::BrokerSettings { service: service.name.into(), handshake_timeout_ms }]
     }
 
-    fn reads(&self) -> ReadLine {
-        rabbit_log::read
+    fn reads(&self, _service: &Surroundings<'_>) -> ReadLine {
+        Arc::new(rabbit_log::read)
     }
 }

@@ -5,7 +5,7 @@
 //! it is parsed (manual, 4.2 `log`); it adds a log target and a stats socket and changes nothing else.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use proxy::config::{Bind, BindAddress, Configuration, Proxy, SectionKind, Server
 use proxy::log::{Notice, SessionLog};
 use proxy::sessions::{self, Session};
 
-use super::{Kind, Surroundings, v4};
+use super::{Kind, Reload, Surroundings, config_file, v4};
 use crate::evidence::{Fact, Pair, ProxyLog, ProxyNotice, ProxyRules, ProxyServer, ProxyTimeouts, Role};
 use crate::lab::enter::{Place, environment};
 use crate::lab::process::{Process, ReadLine};
@@ -58,7 +58,7 @@ struct Haproxy {
 pub fn decode(fields: &mut Fields<'_>, program: &'static Program) -> Option<Arc<dyn Kind>> {
     let config = fields.required::<FileOrText>("config")?;
     // Variables of the environment name timeouts and servers; a port that is one is given by `ready`.
-    let port = read(&config).ok().and_then(|text| {
+    let port = config_file::text(&config).ok().and_then(|text| {
         let configuration = configuration(&text, &[]);
         let mut ports = configuration.proxies.iter().flat_map(ports);
         ports.next()
@@ -76,13 +76,6 @@ fn ports(proxy: &Proxy) -> Vec<u16> {
         _ => None,
     };
     proxy.binds.iter().filter_map(port).collect()
-}
-
-fn read(config: &FileOrText) -> std::io::Result<String> {
-    match config {
-        FileOrText::Text(text) => Ok(text.clone()),
-        FileOrText::File(path) => std::fs::read_to_string(path),
-    }
 }
 
 impl Kind for Haproxy {
@@ -103,14 +96,8 @@ impl Kind for Haproxy {
             "global\n    log /dev/log len 8192 format rfc3164 local0\n    stats socket {SOCKET} mode 600 level admin\n"
         );
         let mut files = vec![(PathBuf::from(OURS), ours)];
-        let theirs = match &self.config {
-            FileOrText::File(path) => std::path::absolute(path)?,
-            FileOrText::Text(text) => {
-                files.push((PathBuf::from(THEIRS), text.clone()));
-                PathBuf::from(THEIRS)
-            }
-        };
-        let files_of_it = ["-f", OURS, "-f", &theirs.display().to_string()].map(String::from);
+        let theirs = config_file::place(&self.config, THEIRS, &mut files)?;
+        let files_of_it = ["-f", OURS, "-f", &theirs].map(String::from);
         Ok(Place {
             argv: self.program.command.iter().map(ToString::to_string).chain(files_of_it).collect(),
             env: environment(env),
@@ -121,14 +108,18 @@ impl Kind for Haproxy {
     }
 
     fn settings(&self, service: &Surroundings<'_>) -> Vec<Fact> {
-        let Ok(text) = read(&self.config) else { return Vec::new() };
+        let Ok(text) = config_file::text(&self.config) else { return Vec::new() };
         let configuration = configuration(&text, service.env);
         let frontends = configuration.proxies.iter().filter(|proxy| proxy.kind != SectionKind::Backend);
         frontends.filter_map(|frontend| settings(service, &configuration, frontend)).collect()
     }
 
-    fn reads(&self) -> ReadLine {
-        |service, line| session_log(service, line).map(Fact::ProxyLog).or_else(|| notice(service, line))
+    fn reads(&self, _service: &Surroundings<'_>) -> ReadLine {
+        Arc::new(|service, line| session_log(service, line).map(Fact::ProxyLog).or_else(|| notice(service, line)))
+    }
+
+    fn reload(&self) -> Option<Reload> {
+        Some(Reload::Anew)
     }
 
     fn shutdown_sessions(&self, process: &Process, server: &str) -> std::io::Result<()> {
@@ -157,6 +148,7 @@ fn settings(service: &Surroundings<'_>, configuration: &Configuration, frontend:
         frontend: frontend.name.clone(),
         ports: ports(frontend),
         servers: servers.iter().map(|server| server.address).collect(),
+        lazy_ms: None,
         timeouts: ProxyTimeouts {
             connect: ms(timeouts.connect),
             client: ms(timeouts.client),
@@ -171,6 +163,7 @@ fn settings(service: &Surroundings<'_>, configuration: &Configuration, frontend:
             redispatch: backend.redispatch,
             maxconn: frontend.maxconn,
             hard_stop_after: ms(configuration.global.hard_stop_after),
+            hands_over_ms: None,
             servers,
         }),
     })
@@ -179,7 +172,7 @@ fn settings(service: &Surroundings<'_>, configuration: &Configuration, frontend:
 /// A server whose address is known.
 fn known(service: &Surroundings<'_>, server: &Server) -> Option<ProxyServer> {
     let host = &server.address.host;
-    let address: Ipv4Addr = host.parse().ok().or_else(|| service.addresses.get(host).copied())?;
+    let address = service.address_of(host)?;
     Some(ProxyServer {
         name: server.name.clone(),
         address: SocketAddrV4::new(address, server.address.port?),
@@ -209,9 +202,11 @@ fn session_log(service: &str, line: &str) -> Option<ProxyLog> {
         frontend: log.frontend,
         backend: log.backend,
         server: log.server,
-        total_ms: u64::try_from(log.total.as_millis()).unwrap_or(u64::MAX),
+        total_ms: u64::try_from(log.total.as_millis()).ok(),
         bytes: log.bytes,
         termination: log.termination.to_string(),
+        words: None,
+        session: None,
         retries: Some(log.retries),
         connected: Some(log.connected.is_some()),
         line: line.into(),

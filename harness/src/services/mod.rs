@@ -2,13 +2,17 @@
 
 pub mod broker;
 pub mod command;
+mod config_file;
 pub mod echo;
 pub mod haproxy;
 pub mod image;
 pub mod mosquitto;
+pub mod nginx;
+pub mod proxy;
 pub mod rabbit_log;
 pub mod rabbitmq;
 pub mod relay;
+mod session_log;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -16,6 +20,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use rustix::process::Signal;
 
 use crate::actors::What;
 use crate::evidence::{Fact, Role};
@@ -75,8 +81,18 @@ pub trait Kind: Debug + Send + Sync {
     }
 
     /// How its log is read.
-    fn reads(&self) -> ReadLine {
-        |_, _| None
+    fn reads(&self, _service: &Surroundings<'_>) -> ReadLine {
+        Arc::new(|_, _| None)
+    }
+
+    /// What tells it to take no new sessions and to end after its last one.
+    fn soft_stop(&self) -> Signal {
+        Signal::USR1
+    }
+
+    /// How it reads its configuration anew, if it can.
+    fn reload(&self) -> Option<Reload> {
+        None
     }
 
     /// Ends the sessions of one of its servers (`backend/name`), as its operator would.
@@ -93,15 +109,41 @@ pub trait Kind: Debug + Send + Sync {
     }
 }
 
-/// Where a service runs, for the reading of its settings.
+/// How a proxy reads its configuration anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// A new process listens beside the old one, which is then told to stop softly (HAProxy, management guide, 4: `-sf`).
+    Anew,
+    /// Its main process takes this signal and sees to the rest.
+    Signal(Signal),
+}
+
+/// Where a service runs, for the reading of its settings and its log.
 #[derive(Debug)]
 pub struct Surroundings<'a> {
     /// Its name.
     pub name: &'a str,
+    /// Its node's address.
+    pub address: Ipv4Addr,
     /// Its environment.
     pub env: &'a [(String, String)],
     /// Every node's address by name.
     pub addresses: &'a BTreeMap<String, Ipv4Addr>,
+}
+
+impl Surroundings<'_> {
+    /// The address of a host that a configuration names: an address, or a node.
+    #[must_use]
+    pub fn address_of(&self, host: &str) -> Option<Ipv4Addr> {
+        host.parse().ok().or_else(|| self.addresses.get(host).copied())
+    }
+
+    /// The address and port of `host:port`.
+    #[must_use]
+    pub fn socket_of(&self, place: &str) -> Option<SocketAddrV4> {
+        let (host, port) = place.rsplit_once(':')?;
+        Some(SocketAddrV4::new(self.address_of(host)?, port.parse().ok()?))
+    }
 }
 
 /// The kinds that there are.
@@ -112,6 +154,8 @@ pub const SERVICES: &[ServiceWord<Arc<dyn Kind>>] = &[
     mosquitto::WORD,
     haproxy::WORD,
     relay::WORD,
+    nginx::WORD,
+    proxy::WORD,
     command::WORD,
     image::WORD,
 ];

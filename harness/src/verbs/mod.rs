@@ -11,6 +11,7 @@ mod kill;
 mod power;
 mod publish;
 mod reading;
+mod reload;
 mod send;
 mod shape;
 mod shutdown_sessions;
@@ -56,6 +57,7 @@ pub const STEPS: &[Word<Arc<dyn Verb>>] = &[
     kill::KILL,
     kill::TERMINATE,
     soft_stop::SOFT_STOP,
+    reload::RELOAD,
     shutdown_sessions::SHUTDOWN_SESSIONS,
     freeze::FREEZE,
     freeze::THAW,

@@ -1,10 +1,9 @@
-//! `soft-stop`: a proxy takes no new sessions, and ends when its last one has ended (HAProxy: SIGUSR1, management guide, 4).
+//! `soft-stop`: a proxy takes no new sessions, and ends when its last one has ended (HAProxy: SIGUSR1, management guide, 4;
+//! nginx: SIGQUIT, "Controlling nginx").
 //!
 //! On the wire: nothing for sessions that stand; connections that the proxy has not accepted yet get RST, and so do new ones.
 
 use std::sync::Arc;
-
-use rustix::process::Signal;
 
 use super::{Playing, Verb};
 use crate::lab::Lab;
@@ -25,7 +24,7 @@ impl Verb for SoftStop {
         Box::pin(async {
             let process = lab.process(&self.0)?;
             lab.injected("soft-stop", &self.0);
-            process.signal(Signal::USR1);
+            process.signal(lab.soft_stop_of(&self.0));
             Ok(())
         })
     }

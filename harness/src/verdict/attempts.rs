@@ -52,10 +52,7 @@ fn never_tried(model: &Model, client: usize) -> bool {
 
 /// What a proxy logged of a client's leg.
 fn logged(model: &Model, client: usize) -> Option<&ProxyLog> {
-    let leg = &model.connections[client];
-    let acceptor = &leg.endpoints[1];
-    let mine = |log: &ProxyLog| log.client == acceptor.pair.remote && Some(&log.service) == acceptor.program.as_ref();
-    model.proxy_logs.iter().find(|(at, log)| *at >= leg.began && mine(log)).map(|(_, log)| log)
+    model.proxy_log(client).map(|(_, log)| log)
 }
 
 /// The attempts for one client's leg, as far as they have been followed.

@@ -101,7 +101,7 @@ impl<'a> Connection<'a> {
             sources: Vec::new(),
             endpoints: (0..2).map(|side| self.endpoint(side)).collect(),
             because: None,
-            log: self.scenes.iter().find_map(|scene| scene.proxy_log()).map(|(_, log)| log.termination.clone()),
+            log: self.scenes.iter().find_map(|scene| scene.proxy_log()).map(|(_, log)| log.said().to_owned()),
             proof: Vec::new(),
             doubts: Vec::new(),
         };

@@ -82,6 +82,8 @@ pub struct ProxyListener {
     pub ports: Vec<u16>,
     /// Its timeouts.
     pub timeouts: ProxyTimeouts,
+    /// How much earlier than its value a timer of it may fire.
+    pub lazy: Span,
     /// What else it does with sessions, when that is known.
     pub rules: Option<ProxyRules>,
 }
@@ -260,12 +262,15 @@ impl Model {
             Fact::BrokerSettings { service, handshake_timeout_ms } => {
                 self.broker_settings.insert(service.clone(), *handshake_timeout_ms);
             }
-            Fact::ProxySettings { service, ports, timeouts, rules, .. } => self.proxy_settings.push(ProxyListener {
-                service: service.clone(),
-                ports: ports.clone(),
-                timeouts: timeouts.clone(),
-                rules: rules.clone(),
-            }),
+            Fact::ProxySettings { service, ports, timeouts, lazy_ms, rules, .. } => {
+                self.proxy_settings.push(ProxyListener {
+                    service: service.clone(),
+                    ports: ports.clone(),
+                    timeouts: timeouts.clone(),
+                    lazy: Span::millis(lazy_ms.and_then(|ms| i64::try_from(ms).ok()).unwrap_or_default()),
+                    rules: rules.clone(),
+                })
+            }
             Fact::ProxyNotice { service, notice, .. } => self.proxy_notices.push((at, service.clone(), notice.clone())),
             Fact::Sysctl { node, name, value } => {
                 self.sysctls.insert((node.clone(), name.clone()), value.clone());
@@ -281,6 +286,19 @@ impl Model {
             Fact::Gap { from, what } => self.gaps.push(format!("{}: {what}", from.name())),
             _ => {}
         }
+    }
+
+    /// What the proxy logged of the session of a client's leg.
+    #[must_use]
+    pub fn proxy_log(&self, leg: usize) -> Option<&(Moment, ProxyLog)> {
+        let leg = &self.connections[leg];
+        let acceptor = &leg.endpoints[1];
+        let mine =
+            |log: &ProxyLog| log.client == acceptor.pair.remote && Some(&log.service) == acceptor.program.as_ref();
+        let mut lines = self.proxy_logs.iter().filter(|(at, log)| *at >= leg.began && mine(log));
+        let first = lines.next()?;
+        let further = lines.filter(|(_, log)| log.session.is_some() && log.session == first.1.session);
+        Some(further.last().unwrap_or(first))
     }
 
     fn settle(&mut self) {

@@ -1,7 +1,7 @@
 //! One endpoint as a rule sees it: what its leg's other side did, what was last on the wire.
 
 use super::join::Joins;
-use super::model::{Connection, Endpoint, Exit, Model, ProxyListener, Seen, before};
+use super::model::{Connection, Endpoint, Exit, Model, Program, ProxyListener, Seen, before};
 use crate::evidence::{Context, Moment, Point, ProxyLog, ProxyRules, ProxyTimeouts, Role, Source, Span, TcpState};
 use crate::wheel::Phase;
 
@@ -49,6 +49,13 @@ impl<'a> Scene<'a> {
     #[must_use]
     pub fn at_proxy(&self) -> bool {
         self.me().role == Some(Role::Proxy)
+    }
+
+    /// The program that this endpoint belongs to.
+    #[must_use]
+    pub fn program(&self) -> Option<&'a Program> {
+        let name = self.me().program.as_ref()?;
+        self.model.programs.iter().find(|program| program.name == *name)
     }
 
     /// This leg is the one between client and proxy.
@@ -106,8 +113,8 @@ impl<'a> Scene<'a> {
             return (established, Span(0));
         }
         let opened = self.attempts().first().map(|index| self.model.connections[*index].began);
-        if let Some((at, log)) = self.proxy_log() {
-            let total = i64::try_from(log.total_ms).unwrap_or(i64::MAX / 1_000_000);
+        let total = |log: &ProxyLog| log.total_ms.map(|total| i64::try_from(total).unwrap_or(i64::MAX / 1_000_000));
+        if let Some((at, total)) = self.proxy_log().and_then(|(at, log)| Some((at, total(log)?))) {
             // The line may be read late; the proxy opens the other leg at the accept at the earliest.
             let logged = Moment(at.0.saturating_sub(Span::millis(total).0));
             let accepted = opened.map_or(logged, |opened| opened.min(logged));
@@ -323,7 +330,9 @@ impl<'a> Scene<'a> {
         self.listener()?.rules.as_ref()
     }
 
-    fn listener(&self) -> Option<&'a ProxyListener> {
+    /// The settings of the listener that took this session.
+    #[must_use]
+    pub fn listener(&self) -> Option<&'a ProxyListener> {
         let program = self.me().program.as_ref()?;
         let mut listeners = self.model.proxy_settings.iter().filter(|listener| listener.service == *program);
         let port = self.legs().0.map(|leg| leg.me().pair.local.port());
@@ -340,11 +349,7 @@ impl<'a> Scene<'a> {
         if !self.at_proxy() {
             return None;
         }
-        let client = self.legs().0?.me().pair.remote;
-        let program = self.me().program.as_ref()?;
-        let began = self.legs().0?.connection().began;
-        let mine = |log: &ProxyLog| log.client == client && log.service == *program;
-        self.model.proxy_logs.iter().find(|(at, log)| *at >= began && mine(log))
+        self.model.proxy_log(self.legs().0?.connection)
     }
 
     /// Reads a sysctl of this endpoint's node.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{
-    set_ipv6_v6only, set_socket_keepalive, set_socket_linger, set_socket_reuseaddr, set_tcp_keepcnt, set_tcp_keepidle,
-    set_tcp_keepintvl, set_tcp_nodelay, set_tcp_quickack, socket_error,
+    set_ipv6_v6only, set_socket_keepalive, set_socket_linger, set_socket_reuseaddr, set_socket_reuseport,
+    set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, set_tcp_nodelay, set_tcp_quickack, socket_error,
 };
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, acceptfrom_with, bind, connect,
@@ -25,6 +25,8 @@ const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 pub fn listening(address: SocketAddr, backlog: i32) -> Result<OwnedFd, Errno> {
     let socket = tcp(address)?;
     set_socket_reuseaddr(&socket, true)?;
+    // A new process takes over from an old one without a moment in which nobody listens (HAProxy, management guide, 4).
+    set_socket_reuseport(&socket, true)?;
     if address.is_ipv6() {
         // `bind :::80` is for IPv6 alone (HAProxy's `v6only` is the system's default, which differs).
         set_ipv6_v6only(&socket, true)?;

@@ -19,6 +19,7 @@ pub const ENTRY: Entry = Entry {
     application: "the peer gets ECONNRESET",
     source: "RFC 2525, 2.17; socket(7) SO_LINGER; kernel reset reasons TCP_ABORT_ON_CLOSE, TCP_ABORT_ON_LINGER, TCP_STATE (include/net/rstreason.h)",
     shown: "applications/reset",
+    near: "applications/half-close",
     judge,
 };
 

@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     application: "the peer reads EOF",
     source: "RFC 9293, 3.6; close(2), shutdown(2)",
     shown: "applications/close",
+    near: "applications/reset",
     judge,
 };
 

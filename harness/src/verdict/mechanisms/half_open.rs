@@ -18,6 +18,7 @@ pub const ENTRY: Entry = Entry {
     application: "nothing: a reader waits for ever",
     source: "RFC 9293, 3.5.1; the socket tables at the end of the case (sock_diag(7))",
     shown: "seed/cut-client",
+    near: "middleboxes/nlb-renewed",
     judge: |scene| {
         let mut judgement = standing(scene);
         let peer = scene.peer();

@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     application: "the client reads EOF; RabbitMQ logs `{handshake_timeout,…}`",
     source: "rabbit_reader.erl start_connection/5 and handle_other(handshake_timeout, …): it counts until the connection runs, which it does from `connection.open` on",
     shown: "amqp/handshake-timeout",
+    near: "amqp/frozen-client",
     judge,
 };
 

@@ -23,6 +23,7 @@ pub const ENTRY: Entry = Entry {
     application: "the library's error for missed heartbeats; RabbitMQ logs `missed heartbeats from client`",
     source: "AMQP 0-9-1, 4.2.7; RabbitMQ's rabbit_heartbeat.erl looks once an interval and gives up at the second look without a byte: 2 to 3 intervals; lapin 4's heartbeat.rs looks twice an interval: 2 to 2.5; pika 1.4's heartbeat.py gives up at the first look without a byte, and looks every interval + 5 s: 1 to 2 of these",
     shown: "amqp/frozen-broker",
+    near: "amqp/frozen-broker-unnoticed",
     judge,
 };
 

@@ -18,6 +18,7 @@ pub const ENTRY: Entry = Entry {
     application: "it died too; the peer sees nothing until a timer of its own fires",
     source: "the timeline's `power-off`",
     shown: "seed/power-off",
+    near: "kernel/unplugged",
     judge,
 };
 

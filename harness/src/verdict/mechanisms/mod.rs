@@ -43,6 +43,8 @@ pub struct Entry {
     pub source: &'static str,
     /// A scenario of the library that shows it: one that expects it in a case at least, which the tests hold against the library.
     pub shown: &'static str,
+    /// A scenario of the library with the same fault or the same sight, and another cause: no case of it names this mechanism.
+    pub near: &'static str,
     /// The rule.
     pub judge: fn(&Scene<'_>) -> Judgement,
 }

@@ -18,6 +18,7 @@ pub const ENTRY: Entry = Entry {
     application: "nothing",
     source: "the socket tables at the end of the case (sock_diag(7))",
     shown: "kernel/restored",
+    near: "seed/idle",
     judge: |scene| {
         let mut judgement = standing(scene);
         if super::tcp_synack_timeout::unacknowledged(&scene.peer()) {
@@ -27,7 +28,7 @@ pub const ENTRY: Entry = Entry {
             judgement.exclude(ending.source, format!("at the other endpoint {} at {}", super::patterns::seen(&ending), ending.at));
         }
         if let Some((at, log)) = scene.peer().proxy_log() {
-            let text = format!("the proxy logged the session's end (`{}`) at {at}", log.termination);
+            let text = format!("the proxy logged the session's end (`{}`) at {at}", log.said());
             judgement.exclude(Source::Log, text);
         }
         if scene.peer().me().host_down.is_some() {
@@ -44,7 +45,7 @@ pub(super) fn standing(scene: &Scene<'_>) -> Judgement {
         judgement.exclude(ending.source, format!("{} at {}", super::patterns::seen(&ending), ending.at));
     }
     if let Some((at, log)) = scene.proxy_log() {
-        judgement.exclude(Source::Log, format!("the proxy logged the session's end (`{}`) at {at}", log.termination));
+        judgement.exclude(Source::Log, format!("the proxy logged the session's end (`{}`) at {at}", log.said()));
     }
     if scene.me().host_down.is_some() {
         judgement.exclude_alone(Source::Timeline, "its host was powered off");

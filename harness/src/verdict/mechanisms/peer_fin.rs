@@ -19,6 +19,7 @@ pub const ENTRY: Entry = Entry {
     application: "EOF",
     source: "RFC 9293, 3.6",
     shown: "applications/close",
+    near: "applications/reset",
     judge,
 };
 

@@ -17,6 +17,7 @@ pub const ENTRY: Entry = Entry {
     application: "ECONNRESET",
     source: "RFC 9293, 3.5.3",
     shown: "applications/reset",
+    near: "applications/close",
     judge,
 };
 

@@ -19,6 +19,7 @@ pub const ENTRY: Entry = Entry {
     application: "the peer reads EOF or gets ECONNRESET: it cannot tell this from a close",
     source: "kernel/exit.c do_exit() → exit_files() → tcp_close(); RFC 2525, 2.17",
     shown: "seed/killed",
+    near: "applications/close",
     judge,
 };
 
@@ -65,6 +66,6 @@ fn by_log(judgement: &mut Judgement, scene: &Scene<'_>) {
         judgement.support(Source::Log, "the program says nothing of a close of its own");
     }
     if let Some((when, log)) = scene.proxy_log().filter(|_| scene.at_proxy()) {
-        judgement.exclude(Source::Log, format!("the proxy logged `{}` at {when}: a dead one logs nothing", log.termination));
+        judgement.exclude(Source::Log, format!("the proxy logged `{}` at {when}: a dead one logs nothing", log.said()));
     }
 }

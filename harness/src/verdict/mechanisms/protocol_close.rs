@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     application: "the reply code and text; then the peer reads EOF",
     source: "AMQP 0-9-1, 2.2.4; rabbit_reader.erl close_connection/1, send_error_on_channel0_and_close/3",
     shown: "amqp/publish-and-close",
+    near: "amqp/killed-before-heartbeat",
     judge,
 };
 

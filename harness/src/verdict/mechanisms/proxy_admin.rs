@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     application: "both sides read EOF or get a reset; HAProxy logs `K-`, or `U-` for sessions of backup servers",
     source: "HAProxy management guide 2.6, 9.3 `shutdown sessions server`; configuration manual, 5.2 `on-marked-up`, 8.5; measured with 2.6.12",
     shown: "proxies/operator",
+    near: "proxies/server-down",
     judge,
 };
 

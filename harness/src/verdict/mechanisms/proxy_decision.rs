@@ -67,7 +67,7 @@ pub fn first_shut(scene: &Scene<'_>) -> Option<Moment> {
 /// The termination state that the proxy logged, which fits or does not.
 pub fn by_log(judgement: &mut Judgement, scene: &Scene<'_>, fits: impl Fn(&ProxyLog) -> bool) {
     let Some((at, log)) = scene.proxy_log() else { return };
-    let text = format!("the proxy logged `{}` at {at}", log.termination);
+    let text = format!("the proxy logged `{}` at {at}", log.said());
     if fits(log) {
         judgement.support(Source::Log, text);
     } else {

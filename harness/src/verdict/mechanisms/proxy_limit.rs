@@ -19,6 +19,7 @@ pub const ENTRY: Entry = Entry {
     application: "the client is accepted and reads EOF; HAProxy logs `SQ`, `PC` or `RC`",
     source: "HAProxy configuration manual 2.6, 5.2 `maxqueue`, 8.5; src/backend.c srv_redispatch_connect(); measured with 2.6.12",
     shown: "proxies/queue-full",
+    near: "proxies/frontend-maxconn-leaves",
     judge,
 };
 

@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     application: "the client is accepted and reads EOF, at once when no server is up; HAProxy logs `SC`",
     source: "HAProxy configuration manual 2.6, 4.2 `retries`, `option redispatch`, 8.5; src/backend.c srv_redispatch_connect(), back_handle_st_cer(); measured with 2.6.12",
     shown: "proxies/no-server-up",
+    near: "proxies/redispatch-killed",
     judge,
 };
 

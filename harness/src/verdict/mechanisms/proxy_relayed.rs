@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     application: "EOF or a reset; HAProxy logs `--`, `CD` or `SD`, or a later timer's state when a peer ignores the FIN",
     source: "HAProxy configuration manual 2.6, 8.5; measured with 2.6.12",
     shown: "seed/cut-server",
+    near: "proxies/killed",
     judge,
 };
 
@@ -70,7 +71,7 @@ fn judge(scene: &Scene<'_>) -> Judgement {
 fn by_log(judgement: &mut Judgement, scene: &Scene<'_>) {
     let Some((at, log)) = scene.proxy_log() else { return };
     if log.termination.starts_with(['C', 'S']) {
-        judgement.support(Source::Log, format!("the proxy logged `{}` at {at}", log.termination));
+        judgement.support(Source::Log, format!("the proxy logged `{}` at {at}", log.said()));
     }
 }
 

@@ -19,6 +19,7 @@ pub const ENTRY: Entry = Entry {
     application: "both sides read EOF or get a reset; HAProxy logs `D-` and `Server … is DOWN`",
     source: "HAProxy configuration manual 2.6, 5.2 `on-marked-down`, 8.5; src/server.c srv_update_status(); measured with 2.6.12",
     shown: "proxies/server-down",
+    near: "proxies/server-dies",
     judge,
 };
 

@@ -15,6 +15,7 @@ pub const ENTRY: Entry = Entry {
     application: "server and client read EOF; HAProxy logs `cD`, and `cQ` while the session waits in a queue",
     source: "HAProxy configuration manual 2.6, 4.2 `timeout client` and 8.5; order measured with 2.6.12",
     shown: "seed/idle",
+    near: "proxies/tunnel",
     judge: |scene| proxy_timer::judge(scene, &TIMER),
 };
 

@@ -15,6 +15,7 @@ pub const ENTRY: Entry = Entry {
     application: "the client has read EOF long before; HAProxy logs `cD`",
     source: "HAProxy configuration manual 2.6, 4.2 `timeout client-fin`; src/stconn.c sc_app_shutw_conn(); measured with 2.6.12",
     shown: "proxies/client-fin",
+    near: "proxies/half-close",
     judge: |scene| proxy_timer::judge(scene, &TIMER),
 };
 

@@ -21,6 +21,7 @@ pub const ENTRY: Entry = Entry {
     application: "the client is accepted, waits and reads EOF; HAProxy logs `sC`, or `cC` when `timeout client` has passed meanwhile",
     source: "HAProxy configuration manual 2.6, 4.2 `timeout connect` and `retries`, 8.5; src/backend.c back_handle_st_con(), back_handle_st_cer(); measured with 2.6.12",
     shown: "proxies/connect-timeout",
+    near: "proxies/connect-refused",
     judge,
 };
 
@@ -105,7 +106,7 @@ fn by_client(judgement: &mut Judgement, opener: &Scene<'_>) {
 fn of_attempt_by_log(judgement: &mut Judgement, opener: &Scene<'_>) {
     let Some((at, log)) = opener.proxy_log() else { return };
     let last = opener.attempts().last() == Some(&opener.connection);
-    let text = format!("the proxy logged `{}` at {at}, after {} retries", log.termination, log.retries.unwrap_or_default());
+    let text = format!("the proxy logged `{}` at {at}, after {} retries", log.said(), log.retries.unwrap_or_default());
     if STATES.contains(&log.termination.as_str()) || !last && log.retries.is_some_and(|retries| retries > 0) {
         judgement.support(Source::Log, text);
     } else if last && !log.termination.starts_with('S') {

@@ -21,6 +21,7 @@ pub const ENTRY: Entry = Entry {
     application: "the client is accepted, waits and reads EOF; HAProxy logs `sQ`",
     source: "HAProxy configuration manual 2.6, 4.2 `timeout queue`, 8.5; src/backend.c back_try_conn_req(); measured with 2.6.12",
     shown: "proxies/queue",
+    near: "proxies/queue-served",
     judge,
 };
 

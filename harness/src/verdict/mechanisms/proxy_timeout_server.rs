@@ -15,6 +15,7 @@ pub const ENTRY: Entry = Entry {
     application: "client reads EOF, server EOF or a reset; HAProxy logs `sD`",
     source: "HAProxy configuration manual 2.6, 4.2 `timeout server` and 8.5; order measured with 2.6.12",
     shown: "seed/unequal-timeouts",
+    near: "proxies/tunnel",
     judge: |scene| proxy_timer::judge(scene, &TIMER),
 };
 

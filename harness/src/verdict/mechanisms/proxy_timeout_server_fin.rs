@@ -15,6 +15,7 @@ pub const ENTRY: Entry = Entry {
     application: "the server has read EOF long before, and gets a reset; HAProxy logs `sD`",
     source: "HAProxy configuration manual 2.6, 4.2 `timeout server-fin`; src/stconn.c sc_app_shutw_conn(); measured with 2.6.12",
     shown: "proxies/server-fin",
+    near: "proxies/client-fin",
     judge: |scene| proxy_timer::judge(scene, &TIMER),
 };
 

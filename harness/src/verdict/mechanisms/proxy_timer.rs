@@ -3,7 +3,8 @@
 //! HAProxy's timers restart with every byte of payload that it reads from a leg or writes to it (measured with HAProxy 2.6; manual, 4.2
 //! `timeout client`, `timeout server`), and from the accept when there never was any. It counts whole milliseconds of a
 //! clock that it reads once a round of its loop (src/clock.c), so it can be 1 ms early against the wire, and by as much as the machine
-//! held it up in the round that armed the timer.
+//! held it up in the round that armed the timer. nginx does not move a timer for less than 300 ms (`NGX_TIMER_LAZY_DELAY`,
+//! src/event/ngx_event_timer.h), and is as much early.
 
 use crate::evidence::{Moment, ProxyTimeouts, Source, Span};
 
@@ -16,6 +17,9 @@ use super::proxy_decision::{by_exit, by_log, by_server, elsewhere, first_shut, o
 const EARLY: Span = Span::millis(1);
 /// How much later than nominal a lone session's timer is seen to fire, on an idle machine.
 const LATE: Span = Span::millis(50);
+
+/// The kinds of proxies that shut the legs in HAProxy's order.
+const LIKE_HAPROXY: [&str; 2] = ["haproxy", "relay"];
 
 /// One of a proxy's timers.
 pub struct Timer {
@@ -161,9 +165,17 @@ fn reckon(scene: &Scene<'_>, name: &str, nominal: Span, since: (Moment, String),
     let (since, what) = since;
     // A frozen proxy's clock stands still too (measured with 2.6).
     let frozen = scene.frozen(since, until);
-    let latest = Span(nominal.0.saturating_add(LATE.0 + scene.model.canary.0 + frozen.0 + unsure.0));
-    let window = (Span(nominal.0 - EARLY.0 - scene.model.canary.0), latest);
+    let late = LATE.0 + asleep(nominal).0;
+    let latest = Span(nominal.0.saturating_add(late + scene.model.canary.0 + frozen.0 + unsure.0));
+    let lazy = scene.listener().map(|listener| listener.lazy).unwrap_or_default();
+    let window = (Span(nominal.0 - EARLY.0 - scene.model.canary.0 - lazy.0), latest);
     Due { since, nominal, window, sum: format!("{name} {}", s(nominal)), what }
+}
+
+/// How much later a process may be woken that sleeps for so long in epoll_wait(2): a thousandth, at most 100 ms (fs/select.c,
+/// select_estimate_accuracy()).
+fn asleep(nominal: Span) -> Span {
+    Span((nominal.0 / 1000).min(Span::millis(100).0))
 }
 
 fn weigh(judgement: &mut Judgement, due: &Due, at: Moment) {
@@ -193,8 +205,12 @@ fn counted_from(leg: &Scene<'_>, timer: &Timer, until: Moment) -> (Moment, Strin
     }
 }
 
-/// A timer on one leg shuts the read side there and passes that on: the *other* leg gets the first FIN (measured with 2.6).
+/// A timer of HAProxy's on one leg shuts the read side there and passes that on: the *other* leg gets the first FIN (measured with
+/// 2.6). Others have a timer for both legs, and an order of their own.
 fn by_order(judgement: &mut Judgement, scene: &Scene<'_>, timer: &Timer) {
+    if !scene.program().is_none_or(|program| LIKE_HAPROXY.contains(&program.kind.as_str())) {
+        return;
+    }
     let (Some(client), Some(server)) = scene.legs() else { return };
     if timer.runs == Runs::HalfClosed || !server.connection().stood() {
         return;

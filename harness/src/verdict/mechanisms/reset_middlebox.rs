@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     application: "ECONNRESET at the one that sent; the other waits on",
     source: "net/netfilter/nf_conntrack_proto_tcp.c; net/ipv4/netfilter/nf_reject_ipv4.c nf_send_reset()",
     shown: "middleboxes/nlb-forgets",
+    near: "seed/power-off",
     judge,
 };
 

@@ -18,6 +18,7 @@ pub const ENTRY: Entry = Entry {
     application: "ECONNRESET on the next read, EPIPE on the next write",
     source: "RFC 9293, 3.5.2 group 1; net/ipv4/tcp_ipv4.c tcp_v4_send_reset(), reset reason NO_SOCKET",
     shown: "seed/power-off",
+    near: "middleboxes/forget",
     judge,
 };
 

@@ -19,6 +19,7 @@ pub const ENTRY: Entry = Entry {
     application: "ECONNREFUSED from connect(2)",
     source: "RFC 9293, 3.10.7.1; net/ipv4/tcp_input.c tcp_reset()",
     shown: "kernel/connect-refused",
+    near: "kernel/connect-timeout",
     judge,
 };
 

@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     application: "ETIMEDOUT from connect(2)",
     source: "tcp(7) tcp_syn_retries; Documentation/networking/ip-sysctl.rst; net/ipv4/tcp_timer.c tcp_write_timeout(); RFC 9293, 3.8.3",
     shown: "kernel/connect-timeout",
+    near: "kernel/unreachable-by-router",
     judge,
 };
 

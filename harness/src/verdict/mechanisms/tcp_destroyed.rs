@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     application: "ECONNABORTED, which no other end gives; the peer gets ECONNRESET",
     source: "sock_diag(7); ss(8) -K; net/ipv4/tcp_diag.c tcp_diag_destroy(), net/ipv4/tcp.c tcp_abort()",
     shown: "kernel/destroyed",
+    near: "applications/reset",
     judge,
 };
 

@@ -24,6 +24,7 @@ pub const ENTRY: Entry = Entry {
     application: "nothing: it has closed the socket long before",
     source: "tcp(7) tcp_fin_timeout; net/ipv4/tcp_input.c tcp_rcv_state_process(); net/ipv4/tcp_minisocks.c tcp_time_wait()",
     shown: "kernel/fin-timeout",
+    near: "kernel/orphan",
     judge,
 };
 

@@ -22,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     application: "ETIMEDOUT on the next read",
     source: "tcp(7); net/ipv4/tcp_timer.c tcp_keepalive_timer(); RFC 9293, 3.8.4",
     shown: "seed/cut-client",
+    near: "kernel/keepalive-outstanding[session=in-flight]",
     judge,
 };
 

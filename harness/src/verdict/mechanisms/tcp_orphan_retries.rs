@@ -22,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     application: "nothing: it has closed the socket long before",
     source: "Documentation/networking/ip-sysctl.rst tcp_orphan_retries; net/ipv4/tcp_timer.c tcp_orphan_retries(), tcp_write_timeout()",
     shown: "kernel/orphan",
+    near: "kernel/orphan-acknowledged",
     judge,
 };
 

@@ -23,6 +23,7 @@ pub const ENTRY: Entry = Entry {
     application: "ETIMEDOUT (EHOSTUNREACH when an ICMP or neighbour error came meanwhile)",
     source: "tcp(7) tcp_retries2; net/ipv4/tcp_timer.c tcp_write_timeout(), tcp_model_timeout(); RFC 6298",
     shown: "seed/cut-in-flight",
+    near: "kernel/restored",
     judge,
 };
 

@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     application: "nothing: it has not been told of the connection. The other endpoint may take it for established",
     source: "Documentation/networking/ip-sysctl.rst tcp_synack_retries; net/ipv4/inet_connection_sock.c reqsk_timer_handler(); net/ipv4/tcp_minisocks.c tcp_check_req()",
     shown: "kernel/synack-timeout",
+    near: "kernel/connect-timeout",
     judge,
 };
 

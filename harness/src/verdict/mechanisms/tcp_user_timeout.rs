@@ -24,6 +24,7 @@ pub const ENTRY: Entry = Entry {
     application: "ETIMEDOUT",
     source: "tcp(7) TCP_USER_TIMEOUT; net/ipv4/tcp_timer.c tcp_keepalive_timer(), retransmits_timed_out(); RFC 5482",
     shown: "kernel/user-timeout",
+    near: "kernel/user-timeout-outlasts[keepalive=not-before-an-hour]",
     judge,
 };
 

@@ -22,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     application: "ETIMEDOUT; a writer was blocked until then",
     source: "net/ipv4/tcp_timer.c tcp_probe_timer(); net/ipv4/tcp_output.c tcp_send_probe0(); RFC 9293, 3.8.6.1",
     shown: "kernel/zero-window",
+    near: "kernel/zero-window-answered",
     judge,
 };
 

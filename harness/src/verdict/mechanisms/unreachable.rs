@@ -19,6 +19,7 @@ pub const ENTRY: Entry = Entry {
     application: "EHOSTUNREACH or ENETUNREACH from connect(2). Once a connection stands such an error ends nothing: it waits for a timer of TCP's, which then tells it in place of ETIMEDOUT",
     source: "RFC 1122, 4.2.3.9; net/ipv4/tcp_ipv4.c tcp_v4_err(); net/ipv4/arp.c arp_error_report(); net/core/neighbour.c neigh_timer_handler()",
     shown: "kernel/unreachable",
+    near: "kernel/connect-timeout",
     judge,
 };
 

@@ -1,0 +1,28 @@
+//! `reload`: a proxy reads its configuration anew; new sessions are its new process's, old ones stay where they are.
+//!
+//! HAProxy and relay: a second process is started beside the first and listens too (SO_REUSEPORT), then the first gets SIGUSR1
+//! (HAProxy, management guide, 4, what `-sf` does). nginx: SIGHUP ("Controlling nginx"). On the wire: nothing for sessions that stand, until
+//! `hard-stop-after` or `worker_shutdown_timeout` ends them; connections that the old process had not accepted yet may get RST.
+//! Its opposite is another reload.
+
+use std::sync::Arc;
+
+use super::{Playing, Verb};
+use crate::lab::Lab;
+use crate::scenario::{ProcessName, Word};
+
+/// `- reload: lb`
+pub const RELOAD: Word<Arc<dyn Verb>> = Word {
+    name: "reload",
+    about: "a proxy reads its configuration anew: a new process takes new sessions, the old one keeps its own: `reload: lb`",
+    decode: |value| Some(Arc::new(Reload(value.decode::<ProcessName>()?.to_string()))),
+};
+
+#[derive(Debug)]
+struct Reload(String);
+
+impl Verb for Reload {
+    fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
+        Box::pin(async { lab.reload(&self.0).await })
+    }
+}
