@@ -4,7 +4,7 @@
 # for sudo.
 
 .DEFAULT_GOAL := help
-.PHONY: help build kernel run run-real test test-real bench determinism lint clean-lab images install-run install-test install-bench rust
+.PHONY: help build kernel run run-real test seeded-bugs test-real bench determinism lint clean-lab images install-run install-test install-bench rust
 
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/debug/whyclosed
@@ -30,6 +30,10 @@ run-real: install-run build ## Run the short seed scenarios on this machine's ow
 # The tests that need images are those of the real clock, which needs root.
 test: install-test rust $(if $(VIRTUAL),kernel) $(if $(SUDO),,images) ## Run all tests: every case on the virtual clock and, as root, the real clock's
 	cargo test --workspace --no-fail-fast
+	$(if $(VIRTUAL),scripts/seeded-bugs)
+
+seeded-bugs: install-test rust kernel ## Put deliberate bugs into the program, one at a time, and see the scenarios catch each
+	scripts/seeded-bugs
 
 test-real: install-test rust $(if $(VIRTUAL),kernel) images ## Run all tests as root, with sudo
 	WHYCLOSED_ROOT=1 cargo test --workspace --no-fail-fast $(AS_ROOT)
@@ -63,7 +67,7 @@ install-run:
 	@scripts/install-needs cc haproxy
 
 install-test:
-	@scripts/install-needs cc haproxy nginx ip nft tshark python3-pika
+	@scripts/install-needs cc haproxy nginx ip nft patch tshark python3-pika
 
 install-bench:
 	@scripts/install-needs cc haproxy ip tc sysctl

@@ -7,6 +7,7 @@
 //! generate.rs   scenarios → the source of their tests (for the build script)
 //! program.rs    running the program under test
 //! case.rs       one case of a scenario: run, and compared with its snapshot
+//! nginx.rs      in what nginx differs from HAProxy
 //! record.rs     what a snapshot holds
 //! shown.rs      where verdicts name each mechanism
 //! turn.rs       how many cases are played at once on the real clock
@@ -23,6 +24,7 @@ pub mod found;
 pub mod generate;
 pub mod load;
 pub mod machine;
+pub mod nginx;
 pub mod program;
 pub mod record;
 pub mod shown;

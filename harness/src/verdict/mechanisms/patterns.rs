@@ -22,6 +22,29 @@ pub fn ends_by(judgement: &mut Judgement, scene: &Scene<'_>, ways: &[Way]) {
     stood(judgement, scene);
 }
 
+/// Supports the mechanism by every source that saw the endpoint end so, and excludes it by those that saw anything else.
+pub fn ended_as(judgement: &mut Judgement, scene: &Scene<'_>, fits: impl Fn(&Ending) -> bool) {
+    for ending in scene.endings() {
+        let text = format!("{} at {}", seen(&ending), ending.at);
+        if fits(&ending) {
+            judgement.support(ending.source, text);
+        } else {
+            judgement.exclude(ending.source, text);
+        }
+    }
+}
+
+/// Judges by the error with which the kernel gave the connection up.
+pub fn given_up_with(judgement: &mut Judgement, scene: &Scene<'_>, errnos: &[&str]) {
+    let Some((at, errno)) = scene.fatal_error() else { return };
+    let text = format!("the socket's error is {errno} at {at}");
+    if errnos.contains(&errno) {
+        judgement.support(Source::Kernel, text);
+    } else {
+        judgement.exclude(Source::Kernel, text);
+    }
+}
+
 /// An endpoint that never had a socket cannot have ended one: nobody listened there.
 pub fn stood(judgement: &mut Judgement, scene: &Scene<'_>) {
     let me = scene.me();
@@ -74,24 +97,9 @@ pub fn seen(ending: &Ending) -> &'static str {
 
 /// A kernel that gave up on the peer of a connection that stood: silently, or with a RST that says so.
 pub fn kernel_gave_up(judgement: &mut Judgement, scene: &Scene<'_>, errnos: &[&str]) {
-    for ending in scene.endings() {
-        // A dying socket's RST looks on the wire like any other that the endpoint sends.
-        let fits = ending.way == Way::Died || (ending.source == Source::Wire && ending.way == Way::SentRst);
-        let text = format!("{} at {}", seen(&ending), ending.at);
-        if fits {
-            judgement.support(ending.source, text);
-        } else {
-            judgement.exclude(ending.source, text);
-        }
-    }
-    if let Some((at, errno)) = scene.fatal_error() {
-        let text = format!("the socket's error is {errno} at {at}");
-        if errnos.contains(&errno) {
-            judgement.support(Source::Kernel, text);
-        } else {
-            judgement.exclude(Source::Kernel, text);
-        }
-    }
+    // A dying socket's RST looks on the wire like any other that the endpoint sends.
+    ended_as(judgement, scene, |ending| ending.way == Way::Died || (ending.source == Source::Wire && ending.way == Way::SentRst));
+    given_up_with(judgement, scene, errnos);
     established(judgement, scene);
     stands(judgement, scene);
     stood(judgement, scene);

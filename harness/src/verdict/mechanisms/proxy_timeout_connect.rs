@@ -4,7 +4,7 @@ use crate::evidence::{Moment, Source};
 
 use super::super::decide::Judgement;
 use super::super::scene::{Scene, Way};
-use super::patterns::{ms, must_show_own, seen};
+use super::patterns::{ended_as, ms, must_show_own, seen};
 use super::proxy_decision::{elsewhere, by_exit, by_log, by_server, first_shut, own_doing};
 use super::proxy_timer::due;
 use super::{Entry, Scope};
@@ -72,14 +72,7 @@ fn by_attempts(judgement: &mut Judgement, scene: &Scene<'_>) {
 fn of_attempt(opener: &Scene<'_>) -> Judgement {
     let mut judgement = Judgement::default();
     let me = opener.me();
-    for ending in opener.endings() {
-        let text = format!("{} at {}", seen(&ending), ending.at);
-        if ending.way == Way::Abandoned {
-            judgement.support(ending.source, text);
-        } else {
-            judgement.exclude(ending.source, text);
-        }
-    }
+    ended_as(&mut judgement, opener, |ending| ending.way == Way::Abandoned);
     by_server(&mut judgement, opener, false);
     by_exit(&mut judgement, opener);
     let syns = me.sent.iter().filter(|seen| seen.flags.syn()).count();

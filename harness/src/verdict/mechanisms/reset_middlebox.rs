@@ -5,7 +5,7 @@ use crate::evidence::{FirewallSettings, Moment, Point, Source, Span};
 use super::super::decide::{Due, Judgement};
 use super::super::scene::{INSTANT, Scene, Way};
 use super::super::way::Passed;
-use super::patterns::{ms, s, seen};
+use super::patterns::{ended_as, ms, s};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -29,14 +29,7 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     if scene.model.has(Source::Settings) && scene.model.firewalls.is_empty() {
         judgement.exclude_alone(Source::Settings, "there is no firewall");
     }
-    for ending in scene.endings() {
-        let text = format!("{} at {}", seen(&ending), ending.at);
-        if ending.way == Way::GotRst {
-            judgement.support(ending.source, text);
-        } else {
-            judgement.exclude(ending.source, text);
-        }
-    }
+    ended_as(&mut judgement, scene, |ending| ending.way == Way::GotRst);
     let Some(end) = scene.end() else {
         judgement.exclude(Source::Timeline, "no end was seen");
         return judgement;

@@ -4,6 +4,7 @@ use crate::evidence::Source;
 
 use super::super::decide::Judgement;
 use super::super::scene::{Scene, Way};
+use super::patterns::ended_as;
 use super::{Entry, Scope};
 
 /// The entry.
@@ -24,14 +25,7 @@ pub const ENTRY: Entry = Entry {
 
 fn judge(scene: &Scene<'_>) -> Judgement {
     let mut judgement = Judgement::default();
-    for ending in scene.endings() {
-        let text = format!("{} at {}", super::patterns::seen(&ending), ending.at);
-        if ending.way == Way::GotRst {
-            judgement.support(ending.source, text);
-        } else {
-            judgement.exclude(ending.source, text);
-        }
-    }
+    ended_as(&mut judgement, scene, |ending| ending.way == Way::GotRst);
     let Some(end) = scene.end() else {
         judgement.exclude(Source::Timeline, "no end was seen");
         return judgement;

@@ -5,7 +5,7 @@ use crate::wheel;
 
 use super::super::decide::{Due, Judgement};
 use super::super::scene::{INSTANT, Scene, Way};
-use super::patterns::{must_show_own, s, seen};
+use super::patterns::{ended_as, given_up_with, must_show_own, s};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -29,22 +29,8 @@ fn judge(scene: &Scene<'_>) -> Judgement {
         return Judgement::inapplicable("the other endpoint made the attempt to connect");
     }
     let mut judgement = Judgement::default();
-    for ending in scene.endings() {
-        let text = format!("{} at {}", seen(&ending), ending.at);
-        if ending.way == Way::Died {
-            judgement.support(ending.source, text);
-        } else {
-            judgement.exclude(ending.source, text);
-        }
-    }
-    if let Some((at, errno)) = scene.fatal_error() {
-        let text = format!("the socket's error is {errno} at {at}");
-        if errno == "ETIMEDOUT" {
-            judgement.support(Source::Kernel, text);
-        } else {
-            judgement.exclude(Source::Kernel, text);
-        }
-    }
+    ended_as(&mut judgement, scene, |ending| ending.way == Way::Died);
+    given_up_with(&mut judgement, scene, &["ETIMEDOUT"]);
     by_answer(&mut judgement, scene);
     by_report(&mut judgement, scene);
     must_show_own(&mut judgement, scene);

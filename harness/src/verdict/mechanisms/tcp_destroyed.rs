@@ -5,7 +5,7 @@ use crate::evidence::{Report, Source};
 use super::super::decide::Judgement;
 use super::super::ending::DESTROYED;
 use super::super::scene::{Scene, Way};
-use super::patterns::{must_show_own, seen, stood};
+use super::patterns::{ended_as, must_show_own, stood};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -26,16 +26,8 @@ pub const ENTRY: Entry = Entry {
 
 fn judge(scene: &Scene<'_>) -> Judgement {
     let mut judgement = Judgement::default();
-    for ending in scene.endings() {
-        // On the wire its RST is like any other.
-        let fits = ending.way == Way::Destroyed || (ending.source == Source::Wire && ending.way == Way::SentRst);
-        let text = format!("{} at {}", seen(&ending), ending.at);
-        if fits {
-            judgement.support(ending.source, text);
-        } else {
-            judgement.exclude(ending.source, text);
-        }
-    }
+    // On the wire its RST is like any other.
+    ended_as(&mut judgement, scene, |ending| ending.way == Way::Destroyed || (ending.source == Source::Wire && ending.way == Way::SentRst));
     if let Some((at, Report::ConnectFailed { errno })) =
         scene.me().reports.iter().find(|(_, report)| matches!(report, Report::ConnectFailed { .. }))
     {

@@ -4,7 +4,7 @@ use crate::evidence::{Report, Source, TcpState};
 
 use super::super::decide::Judgement;
 use super::super::scene::{Scene, Way};
-use super::patterns::{must_show_in_kernel, seen};
+use super::patterns::{ended_as, given_up_with, must_show_in_kernel};
 use super::{Entry, Scope};
 
 /// The entry.
@@ -31,22 +31,8 @@ fn judge(scene: &Scene<'_>) -> Judgement {
         return Judgement::inapplicable("the other endpoint made the attempt to connect");
     }
     let mut judgement = Judgement::default();
-    for ending in scene.endings() {
-        let text = format!("{} at {}", seen(&ending), ending.at);
-        if ending.way == Way::Died {
-            judgement.support(ending.source, text);
-        } else {
-            judgement.exclude(ending.source, text);
-        }
-    }
-    if let Some((at, errno)) = scene.fatal_error() {
-        let text = format!("the socket's error is {errno} at {at}");
-        if ERRNOS.contains(&errno) {
-            judgement.support(Source::Kernel, text);
-        } else {
-            judgement.exclude(Source::Kernel, text);
-        }
-    }
+    ended_as(&mut judgement, scene, |ending| ending.way == Way::Died);
+    given_up_with(&mut judgement, scene, &ERRNOS);
     for (_, report) in &scene.me().reports {
         match report {
             Report::ConnectFailed { errno } if ERRNOS.contains(&errno.as_str()) => {
