@@ -67,7 +67,7 @@ install-run:
 	@scripts/install-needs cc haproxy
 
 install-test:
-	@scripts/install-needs cc haproxy nginx ip nft patch tshark python3-pika
+	@scripts/install-needs cc haproxy nginx mosquitto ip nft patch tshark python3-pika
 
 install-bench:
 	@scripts/install-needs cc haproxy ip tc sysctl

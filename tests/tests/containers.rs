@@ -44,7 +44,11 @@ fn any_image_can_be_a_service() -> Result {
 #[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn an_engine_that_is_not_there_is_told_with_what_to_do() -> Result {
     let nowhere = [("DOCKER_HOST", "unix:///nowhere/docker.sock")];
-    is_refused("broker: mosquitto", &nowhere, &["`s1`", "Docker cannot be reached", "scripts/start-docker"])
+    is_refused(
+        "broker: mosquitto, image: whyclosed/mosquitto",
+        &nowhere,
+        &["`s1`", "Docker cannot be reached", "scripts/start-docker"],
+    )
 }
 
 #[test]
@@ -63,14 +67,14 @@ fn a_container_that_ends_at_once_is_told_with_its_last_words() -> Result {
 #[test]
 #[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn a_container_that_never_listens_is_told_with_its_port_and_its_last_words() -> Result {
-    let service = "broker: mosquitto, ready: { port: 1884 }, ready within: 2s";
+    let service = "broker: mosquitto, image: whyclosed/mosquitto, ready: { port: 1884 }, ready within: 2s";
     is_refused(service, &[], &["nothing listens on its port 1884, after 2 s", "mosquitto version"])
 }
 
 #[test]
 #[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn a_container_shares_its_node_with_no_other_program() -> Result {
-    let services = "server: echo, port: 7 }, s2: { node: s1, broker: mosquitto";
+    let services = "server: echo, port: 7 }, s2: { node: s1, broker: mosquitto, image: whyclosed/mosquitto";
     is_refused(services, &[], &["`s1` already runs on node `s1`"])
 }
 

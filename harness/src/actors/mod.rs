@@ -1,4 +1,5 @@
-//! The harness's own programs of the lab: a plain TCP client and an echo server, an AMQP client and a broker.
+//! The harness's own programs of the lab: a plain TCP client and an echo server, an AMQP client and a broker,
+//! an MQTT client.
 //!
 //! They are real processes in their nodes (`whyclosed actor …`), so their kernel's answers are a real process's. Orders come
 //! as JSON lines on standard input, reports go as JSON lines to standard output, with times of CLOCK_MONOTONIC.
@@ -9,7 +10,9 @@ mod client;
 mod connection;
 mod echo;
 pub mod manners;
+pub mod mqtt;
 mod orders;
+mod socket;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
@@ -44,6 +47,19 @@ pub enum Part {
         connections: u32,
         /// The heartbeat that it asks for, seconds; 0 is none. What the broker proposes, if `None`.
         heartbeat_s: Option<u16>,
+        /// How its sockets behave.
+        manners: Manners,
+    },
+    /// Opens MQTT connections and does what it is ordered to.
+    Mqtt {
+        /// Its node's address.
+        source: Ipv4Addr,
+        /// Where to.
+        target: SocketAddrV4,
+        /// How many, all at once.
+        connections: u32,
+        /// How it speaks MQTT.
+        settings: mqtt::Settings,
         /// How its sockets behave.
         manners: Manners,
     },
@@ -132,7 +148,7 @@ pub enum What {
         /// Bytes.
         bytes: u64,
     },
-    /// Publish messages, on AMQP connections.
+    /// Publish messages, on AMQP and MQTT connections.
     Publish {
         /// How many.
         messages: u64,
@@ -145,7 +161,7 @@ pub enum What {
     StopReading,
     /// Read again.
     ResumeReading,
-    /// close(2); on AMQP connections connection.close.
+    /// close(2); before it connection.close on AMQP connections, DISCONNECT on MQTT's.
     Close,
     /// close(2) with SO_LINGER 0, which sends RST.
     Reset,
@@ -179,6 +195,9 @@ pub fn act(part: &str) -> std::io::Result<()> {
             }
             Part::Amqp { source, target, connections, heartbeat_s, manners } => {
                 amqp::run(source, target, connections, heartbeat_s, manners).await
+            }
+            Part::Mqtt { source, target, connections, settings, manners } => {
+                mqtt::run(source, target, connections, settings, manners).await
             }
             Part::Broker { port, settings, manners } => broker::run(port, settings, manners).await,
             Part::Echo { port, echo, manners } => echo::run(port, echo, manners).await,

@@ -2,12 +2,14 @@
 
 pub mod amqp;
 pub mod command;
+pub mod mqtt;
 pub mod tcp;
 
 use std::fmt::Debug;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::actors::What;
 use crate::lab::enter::Place;
@@ -25,6 +27,11 @@ pub trait Protocol: Debug + Send + Sync {
 
     /// What to do instead, if it does not take such an order.
     fn refuses(&self, what: What) -> Option<&'static str>;
+
+    /// How long after an attempt to connect it waits for the end of its protocol's handshake; `None` is for ever.
+    fn handshake_timeout(&self) -> Option<Duration> {
+        None
+    }
 
     /// What to run.
     ///
@@ -45,4 +52,4 @@ pub struct Way<'a> {
 }
 
 /// The protocols that there are.
-pub const PROTOCOLS: &[Word<Arc<dyn Protocol>>] = &[tcp::WORD, amqp::WORD, command::WORD];
+pub const PROTOCOLS: &[Word<Arc<dyn Protocol>>] = &[tcp::WORD, amqp::WORD, mqtt::WORD, command::WORD];

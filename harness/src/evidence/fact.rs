@@ -183,12 +183,16 @@ pub enum Fact {
     },
     /// What two programs agreed on in their protocol's handshake.
     ProtocolSettings(ProtocolSettings),
-    /// The settings of a broker that can end a connection.
+    /// The settings of a broker, or of a client with such, that can end a connection.
     BrokerSettings {
-        /// The broker.
+        /// The broker, or the client.
         service: String,
-        /// How long after the accept the protocol's handshake may take, milliseconds; `None` is for ever.
+        /// How long the protocol's handshake may take, milliseconds: after the accept, at a client after the attempt to connect;
+        /// `None` is for ever.
         handshake_timeout_ms: Option<u64>,
+        /// How often it looks at its clients' timers, milliseconds, if it is not woken by each.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        checks_every_ms: Option<u64>,
     },
 
     /// Both legs of a session, as the proxy itself tells (`show sess all`).

@@ -36,7 +36,7 @@ pub use tcp::{Context, Flags, Pair, Point, Segment, TcpState};
 pub use time::{Moment, Span};
 pub use told::{
     BrokerLog, FirewallSettings, FirewallUnknown, Keepalive, ProxyLog, ProxyNotice, ProxyRules, ProxyServer,
-    ProxyTimeouts, Report, Role, SocketOptions, Why,
+    ProxyTimeouts, Report, Role, SocketOptions, UNNAMED, Why,
 };
 
 use std::collections::HashSet;

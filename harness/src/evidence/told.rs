@@ -196,6 +196,9 @@ impl ProxyLog {
     }
 }
 
+/// Whose connection it is in the log of a broker that has heard no name from it yet: of any of them.
+pub const UNNAMED: &str = "<unknown>";
+
 /// What one line of a broker's log says of a connection's end; a broker may say it in two lines of one process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokerLog {

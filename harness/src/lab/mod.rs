@@ -201,6 +201,13 @@ impl Lab {
                 kind: client.kind.name().into(),
                 port: Some(client.target.port),
             });
+            if let Some(limit) = client.kind.handshake_timeout() {
+                self.ledger.put_now(Fact::BrokerSettings {
+                    service: client.name.to_string(),
+                    handshake_timeout_ms: u64::try_from(limit.as_millis()).ok(),
+                    checks_every_ms: None,
+                });
+            }
         }
     }
 

@@ -74,7 +74,7 @@ impl Kind for Broker {
 
     fn settings(&self, service: &Surroundings<'_>) -> Vec<Fact> {
         let handshake_timeout_ms = u64::try_from(self.settings.handshake_timeout.as_millis()).ok();
-        vec![Fact::BrokerSettings { service: service.name.into(), handshake_timeout_ms }]
+        vec![Fact::BrokerSettings { service: service.name.into(), handshake_timeout_ms, checks_every_ms: None }]
     }
 
     fn reads(&self, _service: &Surroundings<'_>) -> ReadLine {

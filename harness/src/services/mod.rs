@@ -7,6 +7,7 @@ pub mod echo;
 pub mod haproxy;
 pub mod image;
 pub mod mosquitto;
+pub mod mosquitto_log;
 pub mod nginx;
 pub mod proxy;
 pub mod rabbit_log;

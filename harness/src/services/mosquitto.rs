@@ -1,49 +1,68 @@
-//! `broker: mosquitto`: the MQTT broker, in a container.
+//! `broker: mosquitto`: the MQTT broker of this machine, or one from an image.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Kind;
 use super::image::{self, Files};
-use crate::evidence::Role;
+use super::{Kind, Surroundings, mosquitto_log};
+use crate::evidence::{Fact, Role};
 use crate::lab::container::Image;
-use crate::lab::enter::Place;
-use crate::scenario::{Fields, Port, ServiceWord};
+use crate::lab::enter::{Place, environment};
+use crate::lab::process::ReadLine;
+use crate::scenario::{Fields, FileOrText, Port, ServiceWord};
 
 /// The word in a scenario.
 pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "broker",
     value: Some("mosquitto"),
     beside: &["image"],
-    about: "mosquitto, an MQTT broker, in a container: `port`, `image`, `files`",
+    about: "mosquitto, an MQTT broker: `port`, `config: file.conf`, or the text itself; from an `image`, also `files`",
     decode,
 };
 
-/// The image, unless the scenario or [`OVERRIDE`] names another.
-const IMAGE: &str = "eclipse-mosquitto:2";
-/// What `make images` builds, for where there is no such image.
-const INSTEAD: &str = "whyclosed/mosquitto";
-/// The environment variable that names another image.
-pub const OVERRIDE: &str = "WHYCLOSED_MOSQUITTO_IMAGE";
 /// IANA's port for MQTT.
 const PORT: u16 = 1883;
-/// Where the image's own command looks for its configuration.
-const CONFIG: &str = "/mosquitto/config/mosquitto.conf";
+/// Where the configuration is for a program of this machine,
+const CONFIG: &str = "/run/whyclosed/mosquitto.conf";
+/// and where the command of mosquitto's own image looks for it.
+const CONFIG_OF_IMAGE: &str = "/mosquitto/config/mosquitto.conf";
+/// What a connection has that has not said CONNECT yet: one and a half times the 60 s that it starts with (context.c,
+/// `context__init`).
+const HANDSHAKE_MS: u64 = 90_000;
+/// It looks at its clients every sixth second (keepalive.c, `keepalive__check`: in whole seconds, when more than five have
+/// passed); since 2.0.21 each second.
+const CHECKS_EVERY_MS: u64 = 6_000;
 
 #[derive(Debug)]
 struct Mosquitto {
     image: Option<String>,
     port: u16,
+    config: Option<FileOrText>,
     files: Files,
 }
 
 fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
     let image = image::name(fields)?;
     let port = fields.optional::<Port>("port").map_or(PORT, |port| port.0);
+    let config = fields.optional::<FileOrText>("config");
     let files = image::files(fields)?;
-    let image = image.or_else(|| std::env::var(OVERRIDE).ok());
-    Some(Arc::new(Mosquitto { image, port, files }))
+    if image.is_none() && !files.is_empty() {
+        fields.error_at("files", "there is no image to put files into: name one by `image`, or use `config`");
+        return None;
+    }
+    Some(Arc::new(Mosquitto { image, port, config, files }))
+}
+
+impl Mosquitto {
+    fn config(&self) -> std::io::Result<String> {
+        match &self.config {
+            Some(FileOrText::Text(text)) => Ok(text.clone()),
+            Some(FileOrText::File(path)) => std::fs::read_to_string(path),
+            // Without a listener of its own it takes connections from its own host only (mosquitto.conf(5), `listener`).
+            None => Ok(format!("listener {} 0.0.0.0\nallow_anonymous true\n", self.port)),
+        }
+    }
 }
 
 impl Kind for Mosquitto {
@@ -64,18 +83,37 @@ impl Kind for Mosquitto {
     }
 
     fn image(&self) -> std::io::Result<Option<Image>> {
-        let (name, instead) = image::chosen(self.image.as_deref(), IMAGE, INSTEAD);
+        let Some(name) = &self.image else { return Ok(None) };
         let mut files = image::read(&self.files)?;
-        // Without a listener of its own it takes connections from its own host only (mosquitto.conf(5), `listener`). What it writes
-        // to standard output would wait in a buffer.
-        let config = format!("listener {} 0.0.0.0\nallow_anonymous true\nlog_dest stderr\nlog_type all\n", self.port);
-        if !self.files.contains_key(Path::new(CONFIG)) {
-            files.push((CONFIG.into(), config.into_bytes()));
+        if !self.files.contains_key(Path::new(CONFIG_OF_IMAGE)) {
+            // What it writes to standard output would wait in a buffer.
+            let config = format!("{}\nlog_dest stderr\nlog_type all\n", self.config()?);
+            files.push((CONFIG_OF_IMAGE.into(), config.into_bytes()));
         }
-        Ok(Some(Image { name, instead, files, ..Image::default() }))
+        Ok(Some(Image { name: name.clone(), files, ..Image::default() }))
     }
 
-    fn place(&self, _directory: &Path, _env: &[(String, String)]) -> std::io::Result<Place> {
-        image::no_place()
+    fn place(&self, directory: &Path, env: &[(String, String)]) -> std::io::Result<Place> {
+        // `-v`: everything is logged, whatever the configuration says (mosquitto(8)); where to, it says, or else to standard error.
+        let argv = ["mosquitto", "-v", "-c", CONFIG].map(String::from);
+        Ok(Place {
+            argv: argv.into(),
+            env: environment(env),
+            directory: directory.to_path_buf(),
+            files: vec![(PathBuf::from(CONFIG), self.config()?)],
+            ..Place::default()
+        })
+    }
+
+    fn settings(&self, service: &Surroundings<'_>) -> Vec<Fact> {
+        vec![Fact::BrokerSettings {
+            service: service.name.into(),
+            handshake_timeout_ms: Some(HANDSHAKE_MS),
+            checks_every_ms: Some(CHECKS_EVERY_MS),
+        }]
+    }
+
+    fn reads(&self) -> ReadLine {
+        mosquitto_log::read
     }
 }

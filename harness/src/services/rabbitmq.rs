@@ -110,7 +110,7 @@ impl Kind for RabbitMq {
 
     fn settings(&self, service: &Surroundings<'_>) -> Vec<Fact> {
         let handshake_timeout_ms = u64::try_from(self.handshake_timeout.as_millis()).ok();
-        vec![Fact::BrokerSettings { service: service.name.into(), handshake_timeout_ms }]
+        vec![Fact::BrokerSettings { service: service.name.into(), handshake_timeout_ms, checks_every_ms: None }]
     }
 
     fn reads(&self, _service: &Surroundings<'_>) -> ReadLine {

@@ -36,8 +36,8 @@ pub struct Model {
     pub proxy_notices: Vec<(Moment, String, ProxyNotice)>,
     /// What brokers logged of the ends of connections.
     pub broker_logs: Vec<(Moment, BrokerLog)>,
-    /// How long each broker lets a handshake take, milliseconds; `None` is for ever.
-    pub broker_settings: HashMap<String, Option<u64>>,
+    /// The timers of each broker.
+    pub broker_settings: HashMap<String, BrokerTimers>,
     /// The firewalls.
     pub firewalls: Vec<FirewallSettings>,
     /// Processes that ended.
@@ -71,6 +71,15 @@ pub struct Program {
     pub kind: String,
     /// The port it is known by.
     pub port: Option<u16>,
+}
+
+/// The timers of a broker that can end a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct BrokerTimers {
+    /// How long it lets a handshake take, milliseconds; `None` is for ever.
+    pub handshake_ms: Option<u64>,
+    /// How often it looks at the timers of its clients, milliseconds; `None`: each wakes it.
+    pub checks_every_ms: Option<u64>,
 }
 
 /// The settings of one listener of a proxy.
@@ -259,8 +268,9 @@ impl Model {
                 port: *port,
             }),
             Fact::BrokerLog(log) => self.broker_logs.push((at, log.clone())),
-            Fact::BrokerSettings { service, handshake_timeout_ms } => {
-                self.broker_settings.insert(service.clone(), *handshake_timeout_ms);
+            Fact::BrokerSettings { service, handshake_timeout_ms, checks_every_ms } => {
+                let timers = BrokerTimers { handshake_ms: *handshake_timeout_ms, checks_every_ms: *checks_every_ms };
+                self.broker_settings.insert(service.clone(), timers);
             }
             Fact::ProxySettings { service, ports, timeouts, lazy_ms, rules, .. } => {
                 self.proxy_settings.push(ProxyListener {

@@ -2,10 +2,13 @@
 
 use super::model::Spoken;
 use super::scene::Scene;
-use crate::evidence::{Heartbeat, Meaning, Moment, Report, Role, Source, Why};
+use crate::evidence::{Heartbeat, Meaning, Moment, Report, Role, Source, Span, UNNAMED, Why};
 
 /// Kinds of programs that speak no protocol: plain TCP.
 const PLAIN: [&str; 2] = ["tcp", "echo"];
+
+/// A line about a connection's end is written in the moment of that end, on an idle machine.
+const NEAR: Span = Span::millis(100);
 
 /// Whether a protocol is spoken on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +41,9 @@ impl<'a> Scene<'a> {
         self.kind().is_some_and(|kind| PLAIN.contains(&kind))
     }
 
-    fn kind(&self) -> Option<&'a str> {
+    /// The kind of this endpoint's program, as scenarios have it.
+    #[must_use]
+    pub fn kind(&self) -> Option<&'a str> {
         let program = self.me().program.as_ref()?;
         self.model.programs.iter().find(|known| known.name == *program).map(|known| known.kind.as_str())
     }
@@ -89,8 +94,15 @@ impl<'a> Scene<'a> {
         let mine = |log: &&&(Moment, crate::evidence::BrokerLog)| log.1.service == *program;
         let began = self.connection().began;
         let lines: Vec<_> = self.model.broker_logs.iter().filter(|log| log.0 >= began && mine(&log)).collect();
-        let (named, (_, first)) = lines.iter().enumerate().find(|(_, (_, log))| log.client == Some(me.pair.remote))?;
-        let said = lines[named..].iter().find(|(_, log)| log.process == first.process && log.why.is_some())?;
+        let mut names = lines.iter().enumerate().filter(|(_, (_, log))| log.client == Some(me.pair.remote));
+        let (first, second) = (names.next()?, names.next());
+        // A broker that had no name for it at the beginning may have heard one.
+        let unnamed = |(_, log): &(Moment, crate::evidence::BrokerLog)| log.process == UNNAMED;
+        let (named, (_, name)) = second.filter(|(_, second)| unnamed(first.1) && !unnamed(second)).unwrap_or(first);
+        // It says so of others without a name, too, at the moments of their ends.
+        let then = self.end().filter(|_| name.process == UNNAMED).map_or(began, |end| Moment(end.at.0 - NEAR.0));
+        let mut rest = lines[named..].iter().filter(|(at, log)| log.process == name.process && *at >= then);
+        let said = rest.find(|(_, log)| log.why.is_some())?;
         let why = said.1.why?;
         let text = match why {
             Why::Heartbeat => "missed heartbeats",

@@ -4,7 +4,6 @@
 //! mod      as many connections as wanted, all at the same moment
 //! session  one of them: opens, publishes, consumes, ends
 //! runtime  tokio as lapin sees it, with our own connect(2)
-//! socket   the socket as lapin sees it, which tells what happens to it
 //! tune     how `heartbeat: off` is said
 //! ```
 //!
@@ -12,7 +11,6 @@
 
 mod runtime;
 mod session;
-mod socket;
 mod tune;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -20,7 +18,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::{Manners, orders};
+use super::{Manners, orders, socket};
 
 /// RabbitMQ's proposal, and the least there is, bytes.
 const FRAME_MAX: std::ops::RangeInclusive<u32> = 8192..=131_072;
@@ -46,7 +44,8 @@ pub async fn run(
     for number in 1..=connections {
         let (order, ordered) = mpsc::channel(orders::WAITING);
         senders.push(order);
-        let way = runtime::Way { source, target, manners: manners.clone(), heartbeat_s, frame_max };
+        let way = socket::Way { source, target, manners: manners.clone(), nodelay: true };
+        let way = runtime::Way { way, heartbeat_s, frame_max };
         playing.spawn(session::play(number, way, ordered));
     }
     orders::distribute(&senders).await

@@ -1,7 +1,7 @@
 //! Tokio as lapin sees it, with a connect(2) of ours: that is how lapin takes a socket's options and its source address.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,18 +12,14 @@ use async_rs::util::Task;
 use futures_core::Stream;
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::socket::{Line, Socket};
-use crate::actors::Manners;
+use super::tune::Tune;
+use crate::actors::socket::{self, Line, Socket, Veil};
 
 /// From where to where, and how.
 #[derive(Clone, Debug)]
 pub struct Way {
-    /// The node's address.
-    pub source: Ipv4Addr,
-    /// The broker's.
-    pub target: SocketAddrV4,
-    /// The socket's options.
-    pub manners: Manners,
+    /// The socket's.
+    pub way: socket::Way,
     /// The heartbeat asked for, seconds; 0 is none.
     pub heartbeat_s: Option<u16>,
     /// The largest frame asked for, bytes.
@@ -81,6 +77,8 @@ impl Reactor for Kit {
     }
 
     fn tcp_connect_addr(&self, _address: SocketAddr) -> impl Future<Output = std::io::Result<Socket>> + Send + 'static {
-        Socket::connect(self.number, self.way.clone(), self.line.clone())
+        let silent = (self.way.heartbeat_s == Some(0)).then(|| Box::<Tune>::default() as Box<dyn Veil>);
+        let connected = Socket::connect(self.number, self.way.way.clone(), self.line.clone());
+        async { Ok(connected.await?.behind(silent)) }
     }
 }

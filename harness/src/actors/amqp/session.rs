@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::{What, orders, say, say_of};
 use super::runtime::{Kit, Way};
-use super::socket::{Closing, Line};
+use crate::actors::socket::{Closing, Line};
 use crate::evidence::{Report, Span};
 
 /// connection.close of a client that has nothing to complain about (AMQP 0-9-1, REPLY-SUCCESS).
@@ -82,7 +82,7 @@ pub async fn play(number: u32, way: Way, mut ordered: mpsc::Receiver<What>) {
 
 /// Connects and shakes hands.
 async fn open(kit: Kit) -> lapin::Result<Connection> {
-    let (target, frame_max) = (kit.way.target, kit.way.frame_max);
+    let (target, frame_max) = (kit.way.way.target, kit.way.frame_max);
     let heartbeat = kit.way.heartbeat_s.map(|seconds| format!("&heartbeat={seconds}")).unwrap_or_default();
     let uri = format!("amqp://{}:{}/%2f?frame_max={frame_max}{heartbeat}", target.ip(), target.port());
     let uri: AMQPUri = uri.parse().map_err(std::io::Error::other)?;

@@ -6,6 +6,8 @@
 
 use amq_protocol::protocol::constants;
 
+use crate::actors::socket::Veil;
+
 /// Type, channel and size.
 const HEADER: usize = 7;
 /// class 10, method 30.
@@ -24,9 +26,9 @@ pub struct Tune {
     done: bool,
 }
 
-impl Tune {
+impl Veil for Tune {
     /// Takes the heartbeat out of connection.tune, if it is among what was read.
-    pub fn silence(&mut self, octets: &mut [u8]) {
+    fn cover(&mut self, octets: &mut [u8]) {
         for octet in octets {
             if self.done {
                 return;
@@ -34,7 +36,9 @@ impl Tune {
             self.one(octet);
         }
     }
+}
 
+impl Tune {
     fn one(&mut self, octet: &mut u8) {
         if self.header.len() < HEADER {
             self.header.push(*octet);
@@ -89,7 +93,7 @@ mod tests {
             let mut read = octets(60);
             let mut tune = Tune::default();
             for part in read.chunks_mut(size) {
-                tune.silence(part);
+                tune.cover(part);
             }
             assert_eq!(read, octets(0), "read {size} octets at a time");
         }

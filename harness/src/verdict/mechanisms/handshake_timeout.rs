@@ -1,29 +1,31 @@
-//! A broker that waits no longer for the end of the protocol's handshake.
+//! A broker or a client that waits no longer for the end of the protocol's handshake.
 
 use crate::evidence::{Meaning, Source, Span, Why};
 
 use super::super::decide::{Due, Judgement};
 use super::super::protocol::Spoke;
 use super::super::scene::{Scene, Way};
-use super::patterns::{ends_by, ms, must_show, s};
+use super::patterns::{ends_by, ms, must_show, must_show_own_fin, s};
 use super::{Entry, Scope};
 
 /// The entry.
 pub const ENTRY: Entry = Entry {
     name: "handshake-timeout",
     scope: Scope::Cause,
-    who: "broker",
-    fires: "the protocol's handshake is not finished in time: the client says nothing, or not enough",
-    counted_from: "the accept; nothing that the client says restarts it",
-    settings: "RabbitMQ's `handshake_timeout`, 10 s by default",
-    wire: "no `connection.open-ok`; FIN, or RST when something is unread",
-    application: "the client reads EOF; RabbitMQ logs `{handshake_timeout,…}`",
-    source: "rabbit_reader.erl start_connection/5 and handle_other(handshake_timeout, …): it counts until the connection runs, which it does from `connection.open` on",
+    who: "broker or client",
+    fires: "the protocol's handshake is not finished in time: the client says nothing, or not enough, or the broker does not answer",
+    counted_from: "the accept, at a broker; the attempt to connect, at a client; nothing that the other one says restarts it",
+    settings: "RabbitMQ's `handshake_timeout`, 10 s by default; mosquitto has none of its own: a connection begins with a keep-alive of 60 s, so 90 s; rumqttc's connection_timeout, 5 s",
+    wire: "no `connection.open-ok`, no CONNACK; FIN, or RST when something is unread",
+    application: "the client reads EOF; RabbitMQ logs `{handshake_timeout,…}`, mosquitto `Client <unknown> has exceeded timeout`; rumqttc says `Network timeout`",
+    source: "rabbit_reader.erl start_connection/5 and handle_other(handshake_timeout, …): it counts until the connection runs, which it does from `connection.open` on; mosquitto 2.0's context.c context__init; rumqttc 0.25's eventloop.rs poll",
     shown: "amqp/handshake-timeout",
     near: "amqp/frozen-client",
     judge,
 };
 
+/// The kind of client that has such a limit.
+const LIMITS: &str = "mqtt";
 /// How much earlier than nominal a timer of whole milliseconds can be seen to fire.
 const EARLY: Span = Span::millis(1);
 /// How long after the handshake of TCP a broker accepts, and how late its timer is, on an idle machine.
@@ -33,12 +35,12 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     if scene.at_proxy() {
         return Judgement::inapplicable("a proxy waits for no handshake of a protocol");
     }
-    if scene.side == 0 {
-        return Judgement::inapplicable("only the accepting side waits for a handshake");
-    }
-    let mut judgement = Judgement::default();
     let program = scene.me().program.as_ref();
     let setting = program.and_then(|program| scene.model.broker_settings.get(program));
+    if scene.side == 0 && setting.is_none() && scene.kind() != Some(LIMITS) {
+        return Judgement::inapplicable("this client waits for the handshake for ever");
+    }
+    let mut judgement = Judgement::default();
     let nowhere_set = setting.is_none() && scene.model.has(Source::Settings);
     match scene.spoke() {
         Spoke::No(source) if scene.is_plain() || nowhere_set => {
@@ -47,10 +49,10 @@ fn judge(scene: &Scene<'_>) -> Judgement {
         }
         _ => {}
     }
-    ends_by(&mut judgement, scene, &[Way::SentFin, Way::SentRst]);
+    ends_by(&mut judgement, scene, &[Way::SentFin, Way::SentRst, Way::Abandoned]);
     super::app_close::alive(&mut judgement, scene);
     if let Some(setting) = setting {
-        by_time(&mut judgement, scene, *setting);
+        by_time(&mut judgement, scene, setting.handshake_ms);
     }
     by_frames(&mut judgement, scene);
     if let Some((_, why, text)) = scene.word() {
@@ -59,7 +61,12 @@ fn judge(scene: &Scene<'_>) -> Judgement {
             _ => judgement.exclude(Source::Log, text),
         }
     }
-    must_show(&mut judgement, scene);
+    if scene.side == 0 {
+        // What it has said last may still wait for an acknowledgement.
+        must_show_own_fin(&mut judgement, scene);
+    } else {
+        must_show(&mut judgement, scene);
+    }
     judgement
 }
 
@@ -74,11 +81,11 @@ fn by_frames(judgement: &mut Judgement, scene: &Scene<'_>) {
 
 fn by_time(judgement: &mut Judgement, scene: &Scene<'_>, setting: Option<u64>) {
     if setting.is_none() {
-        judgement.exclude_alone(Source::Settings, "the broker waits for a handshake for ever");
+        judgement.exclude_alone(Source::Settings, "it waits for a handshake for ever");
     }
     let Some(due) = due(scene) else { return };
     if let Some(end) = scene.end().filter(|end| end.way.own()) {
-        let text = format!("{} after the accept ({})", s(end.at.since(due.since)), due.sum);
+        let text = format!("{} after the {} ({})", s(end.at.since(due.since)), due.what, due.sum);
         if due.allows(end.at) {
             judgement.support(Source::Settings, text);
         } else {
@@ -90,16 +97,19 @@ fn by_time(judgement: &mut Judgement, scene: &Scene<'_>, setting: Option<u64>) {
     }
 }
 
-/// When this endpoint's broker waits no longer for the handshake to be over.
+/// When this endpoint's program waits no longer for the handshake to be over.
 pub(super) fn due(scene: &Scene<'_>) -> Option<Due> {
     let program = scene.me().program.as_ref()?;
-    let nominal = ms((*scene.model.broker_settings.get(program)?)?);
-    let since = scene.stood_since()?;
-    // A frozen broker looks at its timers when it is thawed.
+    let timers = scene.model.broker_settings.get(program)?;
+    let nominal = ms(timers.handshake_ms?);
+    let (what, since) =
+        if scene.side == 0 { ("attempt to connect", scene.connection().began) } else { ("accept", scene.stood_since()?) };
+    // A frozen program looks at its timers when it is thawed.
     let frozen = scene.frozen(since, scene.until());
-    let latest = Span(nominal.0.saturating_add(LATE.0 + scene.model.canary.0 + frozen.0));
+    let looks = ms(timers.checks_every_ms.unwrap_or_default());
+    let latest = Span(nominal.0.saturating_add(looks.0).saturating_add(LATE.0 + scene.model.canary.0 + frozen.0));
     Some(Due {
-        what: "accept".into(),
+        what: what.into(),
         since,
         nominal,
         window: (Span(nominal.0 - EARLY.0), latest),

@@ -1,6 +1,7 @@
-//! The socket as lapin sees it. What happens to it is told as the other actors tell it.
+//! The socket of a client whose protocol is a library's: as the library sees it, with what happens to it told as the other actors
+//! tell it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
@@ -11,12 +12,29 @@ use std::os::fd::AsRawFd;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 
-use super::super::connection::{ends, linger, set_options};
-use super::super::{errno, say};
-use super::runtime::Way;
-use super::tune::Tune;
+use super::connection::{ends, linger, set_options};
+use super::{Manners, errno, say};
 use crate::clock;
 use crate::evidence::{Pair, Report};
+
+/// From where to where, and how.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// The node's address.
+    pub source: Ipv4Addr,
+    /// The broker's.
+    pub target: SocketAddrV4,
+    /// The socket's options.
+    pub manners: Manners,
+    /// TCP_NODELAY, as the library's own connect(2) has it.
+    pub nodelay: bool,
+}
+
+/// What shows the library something else than what was read.
+pub trait Veil: std::fmt::Debug + Send + Sync {
+    /// Changes octets that were read, in the order in which they came.
+    fn cover(&mut self, octets: &mut [u8]);
+}
 
 /// What a session and its socket know of each other.
 #[derive(Debug, Default)]
@@ -30,7 +48,7 @@ struct Inner {
     stream: Weak<TcpStream>,
     /// Whoever waits for something to read.
     reader: Option<Waker>,
-    /// lapin is made to give the socket up.
+    /// The library is made to give the socket up.
     cut: bool,
     /// What it saw of its end.
     saw: Option<&'static str>,
@@ -62,7 +80,7 @@ impl Line {
         self.inner().saw
     }
 
-    /// Has lapin give the socket up, which closes it; as an abort if wanted.
+    /// Has the library give the socket up, which closes it; as an abort if wanted.
     pub fn cut(&self, abort: bool) {
         let mut inner = self.inner();
         if abort && let Some(stream) = inner.stream.upgrade() {
@@ -87,7 +105,7 @@ pub struct Socket {
     pair: Option<Pair>,
     /// `None` only while it is being dropped.
     stream: Option<Arc<TcpStream>>,
-    tune: Option<Tune>,
+    veil: Option<Box<dyn Veil>>,
     /// When shutdown(2) began: the FIN is its work, and close(2) may come any time later.
     shut_ns: Option<i64>,
     sent: u64,
@@ -96,12 +114,14 @@ pub struct Socket {
 
 impl Socket {
     /// Connects, from the node's address and with the options of the scenario, and reports what came of it.
+    ///
+    /// # Errors
+    /// As socket(2), bind(2) and connect(2).
     pub async fn connect(number: u32, way: Way, line: Arc<Line>) -> std::io::Result<Self> {
         let connected = async {
             let socket = TcpSocket::new_v4()?;
             set_options(&socket, &way.manners)?;
-            // As lapin's own connect(2) does.
-            socket.set_nodelay(true)?;
+            socket.set_nodelay(way.nodelay)?;
             socket.bind(SocketAddr::from((way.source, 0)))?;
             if let SocketAddr::V4(local) = socket.local_addr()? {
                 line.inner().pair = Some(Pair { local, remote: way.target });
@@ -113,14 +133,21 @@ impl Socket {
                 let (pair, stream) = (ends(&stream), Arc::new(stream));
                 line.inner().stream = Arc::downgrade(&stream);
                 say(number, pair, Report::Connected);
-                let tune = (way.heartbeat_s == Some(0)).then(Tune::default);
-                Ok(Self { number, line, pair, stream: Some(stream), tune, shut_ns: None, sent: 0, received: 0 })
+                let veil = None;
+                Ok(Self { number, line, pair, stream: Some(stream), veil, shut_ns: None, sent: 0, received: 0 })
             }
             Err(error) => {
                 say(number, line.pair(), Report::ConnectFailed { errno: errno(&error) });
                 Err(error)
             }
         }
+    }
+
+    /// What is read from now on goes through this first.
+    #[must_use]
+    pub fn behind(mut self, veil: Option<Box<dyn Veil>>) -> Self {
+        self.veil = veil;
+        self
     }
 
     fn stream(&self) -> std::io::Result<&TcpStream> {
@@ -150,8 +177,8 @@ impl Socket {
             say(self.number, self.pair, Report::Eof);
             return;
         }
-        if let Some(tune) = &mut self.tune {
-            tune.silence(octets);
+        if let Some(veil) = &mut self.veil {
+            veil.cover(octets);
         }
         self.received += octets.len() as u64;
         say(self.number, self.pair, Report::Received { bytes: self.received });

@@ -1,0 +1,102 @@
+//! `protocol: mqtt`: an MQTT client that publishes to a topic and is subscribed to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Protocol, Way};
+use crate::actors::manners::{keepalive, milliseconds};
+use crate::actors::mqtt::{Pingresp, Settings, Version};
+use crate::actors::{Manners, Part, What};
+use crate::lab::enter::{Place, environment};
+use crate::scenario::{Client, Fields, Heartbeat, Value, Word};
+
+/// The word in a scenario.
+pub const WORD: Word<Arc<dyn Protocol>> = Word {
+    name: "mqtt",
+    about: "an MQTT client, the library rumqttc: `keep alive: off | 60s`, `version: 3.1.1 | 5`, `pingresp: enforced | ignored`",
+    decode,
+};
+
+/// rumqttc's `MqttOptions::new`.
+const KEEP_ALIVE_S: u16 = 60;
+/// rumqttc's `connection_timeout`: TCP's handshake and MQTT's together.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// rumqttc refuses less in MQTT 5, and none at all (v5 `MqttOptions::set_keep_alive`).
+const LEAST_OF_FIVE: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+struct Mqtt {
+    version: Version,
+    keep_alive_s: u16,
+    pingresp: Pingresp,
+}
+
+fn decode(value: Value<'_>) -> Option<Arc<dyn Protocol>> {
+    let mut fields = value.fields()?;
+    let keep_alive_s = fields.optional::<Heartbeat>("keep alive").map_or(KEEP_ALIVE_S, |keep_alive| keep_alive.0);
+    let version = choose(&mut fields, "version", "a version of MQTT", &[("3.1.1", Version::V3), ("5", Version::V5)]);
+    let enforced = [("enforced", Pingresp::Enforced), ("ignored", Pingresp::Ignored)];
+    let pingresp = choose(&mut fields, "pingresp", "what to make of a PINGREQ without an answer", &enforced);
+    if version == Some(Version::V5) && Duration::from_secs(keep_alive_s.into()) < LEAST_OF_FIVE {
+        fields.error_at("keep alive", "rumqttc has no keep-alive below 5 s in MQTT 5, and always one");
+        return None;
+    }
+    fields.finish();
+    Some(Arc::new(Mqtt { version: version?, keep_alive_s, pingresp: pingresp? }))
+}
+
+/// One of a few words; the first of them, unless the key is there.
+fn choose<T: Clone + Default>(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    what: &str,
+    words: &[(&str, T)],
+) -> Option<T> {
+    match fields.optional_value(key) {
+        None => Some(T::default()),
+        Some(value) => value.choose(what, words),
+    }
+}
+
+impl Protocol for Mqtt {
+    fn name(&self) -> &'static str {
+        "mqtt"
+    }
+
+    fn refuses(&self, what: What) -> Option<&'static str> {
+        match what {
+            What::Send { .. } => Some("`publish` sends messages; other payload would not be MQTT"),
+            What::HalfClose => Some("MQTT knows no half-closed connection: `close` ends it in order, with DISCONNECT"),
+            What::StopReading | What::ResumeReading => Some(
+                "its library reads by itself; `protocol: tcp` can be told not to, and `freeze` stops all of a program",
+            ),
+            What::Publish { .. } | What::Close | What::Reset => None,
+        }
+    }
+
+    fn handshake_timeout(&self) -> Option<Duration> {
+        Some(HANDSHAKE)
+    }
+
+    fn place(&self, client: &Client<Arc<dyn Protocol>>, way: &Way<'_>) -> std::io::Result<Place> {
+        let manners = Manners {
+            keepalive: keepalive(&client.keepalive),
+            user_timeout_ms: client.user_timeout.map(milliseconds),
+            ..Manners::default()
+        };
+        let settings = Settings {
+            name: client.name.to_string(),
+            version: self.version,
+            keep_alive_s: self.keep_alive_s,
+            pingresp: self.pingresp,
+        };
+        let part =
+            Part::Mqtt { source: way.source, target: way.target, connections: client.connections, settings, manners };
+        Ok(Place {
+            argv: vec![String::new(), "actor".into(), serde_json::to_string(&part)?],
+            env: environment(&[]),
+            directory: "/".into(),
+            ..Place::default()
+        })
+    }
+}
