@@ -19,9 +19,9 @@ pub struct ProtocolFrame {
     pub from: SocketAddrV4,
     /// To whom.
     pub to: SocketAddrV4,
-    /// The protocol: `amqp-0-9-1`.
+    /// The protocol: `amqp-0-9-1`, `mqtt`.
     pub protocol: String,
-    /// The frame's name in the protocol's own words: `connection.tune`, `heartbeat`.
+    /// The frame's name in the protocol's own words: `connection.tune`, `PINGREQ`.
     pub name: String,
     /// The channel it is on, in a protocol that has channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,11 +58,11 @@ pub enum Meaning {
 /// Why a protocol's connection is closed, as the frame that closes it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
-    /// The reply code (AMQP 0-9-1, 1.2 constants): 200 is a regular end.
+    /// The reply code (AMQP 0-9-1, 1.2 constants: 200 is a regular end), or MQTT's return or reason code.
     pub code: u16,
     /// The reply text.
     pub text: String,
-    /// The class of the method that failed; 0 when none did.
+    /// The class of AMQP's method that failed; 0 when none did.
     pub class: u16,
     /// That method.
     pub method: u16,
@@ -84,12 +84,12 @@ pub struct ProtocolSettings {
     pub heartbeat: Heartbeat,
 }
 
-/// A heartbeat as negotiated; 0 is none.
+/// A heartbeat, or MQTT's keep-alive, as negotiated; 0 is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
-    /// What the accepting side offered, seconds.
+    /// What was offered, seconds: by the accepting side in AMQP, by the opening side in MQTT (CONNECT).
     pub offered_s: u16,
-    /// What the opening side answered, seconds: the value in force.
+    /// The value in force, seconds: what the other side answered. In MQTT that is the offer, unless CONNACK has a Server Keep Alive.
     pub in_force_s: u16,
 }
 

@@ -1,6 +1,7 @@
 //! Protocols of applications, read from a conversation's bytes. A further one is one file here and one line in [`PROTOCOLS`].
 
 mod amqp;
+mod mqtt;
 
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -8,7 +9,7 @@ use std::fmt::Debug;
 use super::{Heartbeat, Meaning, Reply};
 
 /// The protocols that are recognised.
-pub const PROTOCOLS: &[&dyn Protocol] = &[&amqp::Amqp];
+pub const PROTOCOLS: &[&dyn Protocol] = &[&amqp::Amqp, &mqtt::Mqtt];
 
 /// A protocol that two programs can speak over TCP.
 pub trait Protocol: Debug + Sync {
