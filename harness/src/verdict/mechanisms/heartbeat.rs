@@ -16,12 +16,12 @@ pub const ENTRY: Entry = Entry {
     name: "heartbeat",
     scope: Scope::Cause,
     who: "client or broker",
-    fires: "not a byte came from the peer for two heartbeat intervals; any byte counts, and kernels' keepalive probes carry none",
-    counted_from: "the last byte from the peer",
-    settings: "the heartbeat that the client answers in `connection.tune-ok`; 0 is off",
-    wire: "no payload from the peer; FIN without `connection.close`, or RST when something is unread",
-    application: "the library's error for missed heartbeats; RabbitMQ logs `missed heartbeats from client`",
-    source: "AMQP 0-9-1, 4.2.7; RabbitMQ's rabbit_heartbeat.erl looks once an interval and gives up at the second look without a byte: 2 to 3 intervals; lapin 4's heartbeat.rs looks twice an interval: 2 to 2.5; pika 1.4's heartbeat.py gives up at the first look without a byte, and looks every interval + 5 s: 1 to 2 of these",
+    fires: "AMQP: not a byte came from the peer for two heartbeat intervals; any byte counts, and kernels' keepalive probes carry none. MQTT: the broker got no packet from the client for one and a half times the keep-alive; the client got no answer to its PINGREQ",
+    counted_from: "the last byte from the peer; at an MQTT client, the PINGREQ",
+    settings: "the heartbeat that the client answers in `connection.tune-ok`; MQTT's keep-alive in CONNECT, or the Server Keep Alive in CONNACK; 0 is off",
+    wire: "no payload from the peer; FIN without `connection.close` or DISCONNECT, or RST when something is unread",
+    application: "the library's error for missed heartbeats; RabbitMQ logs `missed heartbeats from client`, mosquitto `has exceeded timeout, disconnecting`",
+    source: "AMQP 0-9-1, 4.2.7; RabbitMQ's rabbit_heartbeat.erl looks once an interval and gives up at the second look without a byte: 2 to 3 intervals; lapin 4's heartbeat.rs looks twice an interval: 2 to 2.5; pika 1.4's heartbeat.py gives up at the first look without a byte, and looks every interval + 5 s: 1 to 2 of these. MQTT 3.1.1, 3.1.2.10; mosquitto's keepalive.c looks every 6 s before 2.0.21: 1.5 keep-alives and up to 6 s; rumqttc 0.25's state.rs gives up when the next PINGREQ is due: 1 after the PINGREQ",
     shown: "amqp/frozen-broker",
     near: "amqp/frozen-broker-unnoticed",
     judge,
@@ -29,6 +29,8 @@ pub const ENTRY: Entry = Entry {
 
 /// How much later than its timer says a program is seen to end a connection, on an idle machine.
 const LATE: Span = Span::millis(100);
+/// The protocol whose keep-alive is kept in another way: by answers, and by one side.
+const MQTT: &str = "mqtt";
 /// What pika adds to the heartbeat before it looks.
 const PIKAS_MARGIN: Span = Span::millis(5000);
 /// How much earlier a timer of whole milliseconds can fire.
@@ -113,9 +115,12 @@ fn judge(scene: &Scene<'_>) -> Judgement {
 }
 
 fn by_time(judgement: &mut Judgement, scene: &Scene<'_>) {
-    let Some(due) = due(scene) else { return };
+    let Some(Silence { due, missed }) = silence(scene) else {
+        none_waited_for(judgement, scene);
+        return;
+    };
     if let Some(end) = scene.end().filter(|end| end.way.own()) {
-        let silence = format!("not a byte was delivered for {} after the {}", s(end.at.since(due.since)), due.what);
+        let silence = format!("{missed} was delivered for {} after the {}", s(end.at.since(due.since)), due.what);
         if due.allows(end.at) {
             judgement.support(Source::Wire, silence);
             judgement.support(Source::Settings, format!("the heartbeat allows {}", due.sum));
@@ -126,30 +131,79 @@ fn by_time(judgement: &mut Judgement, scene: &Scene<'_>) {
     judgement.due = Some(due);
 }
 
+/// An MQTT client that waits for no answer has no timer that runs.
+fn none_waited_for(judgement: &mut Judgement, scene: &Scene<'_>) {
+    let pings = is_mqtt(scene) && scene.side == 0 && scene.frames_are_whole();
+    if pings && scene.heartbeat().is_some_and(|(_, heartbeat, _)| heartbeat.in_force_s > 0) {
+        judgement.exclude(Source::Wire, "no PINGREQ waited for its answer");
+    }
+}
+
+/// What a program waits for, and how long.
+pub(super) struct Silence {
+    pub due: Due,
+    /// What is not delivered meanwhile, as people say it.
+    pub missed: &'static str,
+}
+
 /// When this endpoint's program gives its peer up.
 pub(super) fn due(scene: &Scene<'_>) -> Option<Due> {
-    let (agreed, heartbeat, software) = scene.heartbeat().filter(|(_, heartbeat, _)| heartbeat.in_force_s > 0)?;
-    if !scene.model.has(Source::Wire) {
-        return None;
-    }
-    let interval = Span::millis(i64::from(heartbeat.in_force_s) * 1000);
-    let Patience { nominal, earliest, latest } = patience(software, interval);
-    let until = scene.until();
-    let delivered = scene.payload_delivered(until).into_iter().filter(|at| *at > agreed);
+    silence(scene).map(|silence| silence.due)
+}
+
+fn silence(scene: &Scene<'_>) -> Option<Silence> {
+    if is_mqtt(scene) { super::keep_alive::due(scene) } else { by_bytes(scene) }
+}
+
+fn is_mqtt(scene: &Scene<'_>) -> bool {
+    scene.me().agreed.as_ref().is_some_and(|(_, agreed)| agreed.protocol == MQTT)
+}
+
+/// A heartbeat as an interval.
+pub(super) fn seconds(heartbeat_s: u16) -> Span {
+    Span::millis(i64::from(heartbeat_s) * 1000)
+}
+
+/// What a program has heard, as far as it stood: it may have been frozen.
+pub(super) struct Heard {
+    /// The last sign of life that it has read at once; the agreement, when there was none.
+    pub since: Moment,
+    /// There was none.
+    pub nothing: bool,
+    /// How much later it may have looked at its timer.
+    pub slack: Span,
+}
+
+/// What of that which was delivered a program has heard.
+pub(super) fn heard(scene: &Scene<'_>, agreed: Moment, delivered: Vec<Moment>) -> Heard {
+    let delivered = delivered.into_iter().filter(|at| *at > agreed);
     let freezes = scene.freezes();
     let (late, heard): (Vec<Moment>, Vec<Moment>) =
         delivered.partition(|at| freezes.iter().any(|(froze, thawed)| froze < at && at < thawed));
     let since = heard.last().copied().unwrap_or(agreed);
     // What came while it was frozen a thawed program reads at once, or gives up before it does.
     let read = late.last().and_then(|late| freezes.iter().find(|(_, thawed)| late < thawed)).map(|(_, thawed)| *thawed);
-    let slack = read.map_or(scene.frozen(since, until), |read| read.since(since).max(Span(0)));
+    let slack = read.map_or(scene.frozen(since, scene.until()), |read| read.since(since).max(Span(0)));
+    Heard { since, nothing: heard.is_empty(), slack }
+}
+
+/// AMQP: any byte is a sign of life.
+fn by_bytes(scene: &Scene<'_>) -> Option<Silence> {
+    let (agreed, heartbeat, software) = scene.heartbeat().filter(|(_, heartbeat, _)| heartbeat.in_force_s > 0)?;
+    if !scene.model.has(Source::Wire) {
+        return None;
+    }
+    let interval = seconds(heartbeat.in_force_s);
+    let Patience { nominal, earliest, latest } = patience(software, interval);
+    let heard = heard(scene, agreed, scene.payload_delivered(scene.until()));
     let peer = &scene.peer().me().node;
     let sum = if nominal.0 == 2 * interval.0 { format!("2 × {}", s(interval)) } else { format!("{} + 5 s", s(interval)) };
-    Some(Due {
-        what: if heard.is_empty() { "agreement on the heartbeat".into() } else { format!("last byte from {peer}") },
-        since,
+    let due = Due {
+        what: if heard.nothing { "agreement on the heartbeat".into() } else { format!("last byte from {peer}") },
+        since: heard.since,
         nominal,
-        window: (Span(earliest.0 - EARLY.0), Span(latest.0 + LATE.0 + scene.model.canary.0 + slack.0)),
+        window: (Span(earliest.0 - EARLY.0), Span(latest.0 + LATE.0 + scene.model.canary.0 + heard.slack.0)),
         sum,
-    })
+    };
+    Some(Silence { due, missed: "not a byte" })
 }

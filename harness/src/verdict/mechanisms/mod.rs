@@ -1,5 +1,6 @@
 //! The catalogue: what can end a TCP connection. A further mechanism is one file here and one line in the list below.
 
+mod keep_alive;
 mod patterns;
 mod proxy_decision;
 mod proxy_timer;
