@@ -113,7 +113,7 @@ impl Kind for Mosquitto {
         }]
     }
 
-    fn reads(&self) -> ReadLine {
-        mosquitto_log::read
+    fn reads(&self, _service: &Surroundings<'_>) -> ReadLine {
+        Arc::new(mosquitto_log::read)
     }
 }
