@@ -63,13 +63,14 @@ pub fn named(snapshot: &str) -> impl Iterator<Item = (String, String)> + '_ {
         if line.len() - text.len() == 2 {
             connection = text.trim_end_matches(':');
         }
-        let mechanism = text.strip_prefix("mechanism: ")?;
+        let mechanism = text.strip_prefix("mechanism: ").or_else(|| text.strip_prefix("afterwards: "))?;
         Some((connection.to_owned(), mechanism.trim_end_matches('?').to_owned()))
     })
 }
 
 fn leg(case: &Case, connection: &str) -> Leg {
-    let ends = connection.rsplit(' ').next().and_then(|ends| ends.split_once("->"));
+    // Of several of one name the later ones have a number behind it.
+    let ends = connection.split(' ').find_map(|word| word.split_once("->"));
     let proxy = |node: &str| {
         case.services.iter().any(|service| service.node.as_str() == node && service.kind.role() == Role::Proxy)
     };

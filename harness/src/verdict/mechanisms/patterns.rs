@@ -98,7 +98,9 @@ pub fn seen(ending: &Ending) -> &'static str {
 /// A kernel that gave up on the peer of a connection that stood: silently, or with a RST that says so.
 pub fn kernel_gave_up(judgement: &mut Judgement, scene: &Scene<'_>, errnos: &[&str]) {
     // A dying socket's RST looks on the wire like any other that the endpoint sends.
-    ended_as(judgement, scene, |ending| ending.way == Way::Died || (ending.source == Source::Wire && ending.way == Way::SentRst));
+    ended_as(judgement, scene, |ending| {
+        ending.way == Way::Died || (ending.source == Source::Wire && ending.way == Way::SentRst)
+    });
     given_up_with(judgement, scene, errnos);
     established(judgement, scene);
     stands(judgement, scene);
