@@ -14,6 +14,7 @@ use testcontainers::core::Host;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt, TestcontainersError};
 
+use super::bundle::Folder;
 use super::process::Process;
 use super::{END_LIMIT, Error, Lab, Running, doing, engine};
 use crate::claim::{Claim, claim};
@@ -27,6 +28,8 @@ pub struct Image {
     pub name: String,
     /// The name of one that does as well where that is missing.
     pub instead: Option<&'static str>,
+    /// The folder that it is, if it is none of the engine's.
+    pub folder: Option<Folder>,
     /// Arguments for its entrypoint; empty leaves it the image's own.
     pub command: Vec<String>,
     /// Its environment, besides the image's own.

@@ -190,6 +190,10 @@ fn change_root(folder: &Path) -> std::io::Result<()> {
     }
     let layers = format!("lowerdir=/proc/self/fd/{},upperdir=/tmp/above,workdir=/tmp/work", folder.as_raw_fd());
     mount(Some("overlay"), "/tmp/root", Some("overlay"), MsFlags::empty(), Some(layers.as_str()))?;
+    // What it gets its own of need not be in an image.
+    for name in ["dev", "proc", "run", "tmp"] {
+        fs::create_dir_all(Path::new("/tmp/root").join(name))?;
+    }
     mount(Some("/dev"), "/tmp/root/dev", NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE)?;
     nix::unistd::chdir("/tmp/root")?;
     // The old root comes to lie on the new one (pivot_root(2), "pivot_root(".", ".")"), and goes.

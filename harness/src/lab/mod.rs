@@ -11,12 +11,14 @@
 //! container.rs a program in a container
 //! engine.rs   the engine that has the containers
 //! unpacked.rs an image without an engine, on the virtual clock
+//! bundle.rs   an image that is a folder already
 //! programs.rs starting the programs of a case
 //! reload.rs   one process takes over from another
 //! pulse.rs    telling where its clock stands
 //! watch.rs    reading the settings and sessions of what runs
 //! ```
 
+pub mod bundle;
 pub mod container;
 pub mod engine;
 pub mod enter;

@@ -8,8 +8,10 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 
+use super::container::Image;
 use super::enter::Place;
 use super::process::{Launch, Process};
+use super::unpacked::Unpacked;
 use super::{END_LIMIT, Error, Lab, Running, container, doing};
 use crate::actors::Said;
 use crate::clients::{Protocol, Way};
@@ -37,7 +39,7 @@ impl Lab {
         // Held until it is ready.
         let mut turn = None;
         let running = match service.kind.image().map_err(preparing)? {
-            Some(image) if let Some(unpacked) = self.site.images.get(name) => {
+            Some(image) if let Some(unpacked) = self.unpacked(name, &image).map_err(preparing)? => {
                 let place = unpacked.place(&image, &service.env).map_err(preparing)?;
                 self.start_here(service, place).await?
             }
@@ -56,6 +58,15 @@ impl Lab {
         drop(turn);
         self.look();
         Ok(())
+    }
+
+    /// The image of a service, if it needs no engine here: in a guest, or when it is a folder.
+    fn unpacked(&self, name: &str, image: &Image) -> std::io::Result<Option<Unpacked>> {
+        match (self.site.images.get(name), &image.folder) {
+            (Some(unpacked), _) => Ok(Some(unpacked.clone())),
+            (None, Some(folder)) => folder.unpacked().map(Some),
+            (None, None) => Ok(None),
+        }
     }
 
     /// Starts a service that is a program of this machine.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::container::Image;
-use super::enter::Place;
+use super::enter::{Place, environment};
 use super::{Error, doing, engine};
 use crate::claim::claim;
 use crate::kernel;
@@ -55,9 +55,14 @@ impl Unpacked {
                 .map_err(|_| std::io::Error::other(format!("what goes to {} is no text in UTF-8", path.display())))?;
             Ok((path.clone(), text))
         };
+        let argv: Vec<_> = self.entrypoint.iter().chain(arguments).cloned().collect();
+        if argv.is_empty() {
+            let missing = "nothing says what to start: give `entrypoint` beside `folder`, or a `command`";
+            return Err(std::io::Error::other(missing));
+        }
         Ok(Place {
-            argv: self.entrypoint.iter().chain(arguments).cloned().collect(),
-            env: env.into_iter().collect(),
+            argv,
+            env: environment(&env.into_iter().collect::<Vec<_>>()),
             directory: self.directory.clone(),
             files: image.files.iter().map(text).collect::<std::io::Result<_>>()?,
             root: Some(self.files.clone()),
@@ -74,6 +79,9 @@ impl Unpacked {
 pub async fn unpack(image: &Image) -> Result<Unpacked, Error> {
     let what = format!("unpacking the image `{}`", image.name);
     let failed = |e: std::io::Error| doing(&what, e);
+    if let Some(folder) = &image.folder {
+        return folder.unpacked().map_err(failed);
+    }
     let engine = engine::reach().await.map_err(failed)?;
     let found = engine::find_image(&engine, &image.name, image.instead).await.map_err(failed)?;
     let (id, about) = engine::about(&engine, found).await.map_err(failed)?;
@@ -121,10 +129,6 @@ fn write(archive: &Path, files: &Path, root: bool) -> std::io::Result<()> {
             continue;
         }
         entry.unpack_in(files)?;
-    }
-    // What the guest puts its own over.
-    for folder in ["dev", "proc", "run", "tmp"] {
-        fs::create_dir_all(files.join(folder))?;
     }
     Ok(())
 }

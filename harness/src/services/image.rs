@@ -1,4 +1,4 @@
-//! `image: name`: any container image, and what is common to all services that run from one.
+//! `image: name` or `image: { folder: … }`: any container image, and what is common to all services that run from one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::Kind;
 use crate::evidence::Role;
+use crate::lab::bundle::Folder;
 use crate::lab::container::Image;
 use crate::lab::enter::Place;
-use crate::scenario::{Fields, FileOrText, Port, ServiceWord};
+use crate::scenario::{Fields, FileOrText, Port, ServiceWord, Value};
 
 /// The word in a scenario.
 pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
@@ -28,30 +29,74 @@ pub type Files = BTreeMap<PathBuf, FileOrText>;
 
 #[derive(Debug)]
 struct Container {
-    image: String,
+    image: Source,
     command: Vec<String>,
     files: Files,
     port: Option<u16>,
 }
 
 fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
-    let image = name(fields)?;
+    let image = source(fields)?;
     let command = fields.optional::<Vec<String>>("command").unwrap_or_default();
     let port = fields.optional::<Port>("port").map(|port| port.0);
     let files = files(fields);
     Some(Arc::new(Container { image: image?, command, files: files?, port }))
 }
 
-/// Reads the key `image`: a name as the engine takes it, if the key is there. The outer `None` is an error that has been added.
-pub fn name(fields: &mut Fields<'_>) -> Option<Option<String>> {
+/// Where an image is.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The engine has it, by this name.
+    Name(String),
+    /// It is a folder.
+    Folder(Folder),
+}
+
+/// The image of a kind of service that has one.
+#[derive(Debug)]
+pub struct Usual {
+    /// Its name.
+    pub name: &'static str,
+    /// What `make images` builds, for where there is no such image.
+    pub instead: &'static str,
+    /// The environment variable that names another one.
+    pub variable: &'static str,
+}
+
+/// Reads the key `image`, if it is there: a name as the engine takes it, or a folder. The outer `None` is an error that has been
+/// added.
+pub fn source(fields: &mut Fields<'_>) -> Option<Option<Source>> {
     let Some(value) = fields.optional_value("image") else { return Some(None) };
-    let name = value.scalar("the name of an image, such as `rabbitmq:3`")?;
+    if value.is_mapping() {
+        return folder(&value).map(Source::Folder).map(Some);
+    }
+    let name = value.scalar("the name of an image, such as `rabbitmq:3`, or `{ folder: … }`")?;
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
     if name.is_empty() || !name.chars().all(fits) {
         value.error("no engine has an image of this name: it consists of letters, digits and `._-/:@`");
         return None;
     }
-    Some(Some(name.to_owned()))
+    Some(Some(Source::Name(name.to_owned())))
+}
+
+fn folder(value: &Value<'_>) -> Option<Folder> {
+    let mut fields = value.fields()?;
+    let place = fields.required_value("folder");
+    let entrypoint = fields.optional::<Vec<String>>("entrypoint");
+    let user = fields.optional::<String>("user");
+    let directory = fields.optional::<String>("directory").map(PathBuf::from);
+    fields.finish();
+    let place = place?;
+    let path = place.directory().join(place.scalar("the path of a folder")?);
+    if !path.is_dir() {
+        place.error(format!("there is no folder {}", path.display()));
+        return None;
+    }
+    if directory.as_ref().is_some_and(|directory| !directory.is_absolute()) {
+        fields.error_at("directory", "this is a path in the image, and has to start with `/`");
+        return None;
+    }
+    Some(Folder { path, entrypoint, user, directory })
 }
 
 /// Reads the key `files`: path in the container → a file, or its content.
@@ -80,10 +125,28 @@ pub fn read(files: &Files) -> std::io::Result<Vec<(PathBuf, Vec<u8>)>> {
     files.iter().map(|(path, file)| Ok((path.clone(), content(file)?))).collect()
 }
 
-/// The image that was named; or the usual one, and what does as well where that is missing.
+/// The image that was named. The usual one is another where the environment says so, or what does as well where it is missing.
 #[must_use]
-pub fn chosen(named: Option<&str>, usual: &str, instead: &'static str) -> (String, Option<&'static str>) {
-    named.map_or_else(|| (usual.to_owned(), Some(instead)), |named| (named.to_owned(), None))
+pub fn chosen(named: Option<&Source>, usual: &Usual) -> Image {
+    match named {
+        Some(Source::Name(name)) if name == usual.name => {}
+        Some(Source::Name(name)) if name == usual.name => {}
+        Some(source) => return named_by(source),
+        None => {}
+    }
+    match std::env::var(usual.variable) {
+        Ok(name) => Image { name, ..Image::default() },
+        Err(_) => Image { name: usual.name.into(), instead: Some(usual.instead), ..Image::default() },
+    }
+}
+
+fn named_by(source: &Source) -> Image {
+    match source {
+        Source::Name(name) => Image { name: name.clone(), ..Image::default() },
+        Source::Folder(folder) => {
+            Image { name: folder.path.display().to_string(), folder: Some(folder.clone()), ..Image::default() }
+        }
+    }
 }
 
 /// What [`Kind::place`] says of an image.
@@ -113,7 +176,7 @@ impl Kind for Container {
 
     fn image(&self) -> std::io::Result<Option<Image>> {
         let files = read(&self.files)?;
-        Ok(Some(Image { name: self.image.clone(), command: self.command.clone(), files, ..Image::default() }))
+        Ok(Some(Image { command: self.command.clone(), files, ..named_by(&self.image) }))
     }
 
     fn place(&self, _directory: &Path, _env: &[(String, String)]) -> std::io::Result<Place> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::image::{self, Files};
+use super::image::{self, Files, Source, Usual};
 use super::{Kind, Surroundings, mosquitto_log};
 use crate::evidence::{Fact, Role};
 use crate::lab::container::Image;
@@ -21,6 +21,9 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     decode,
 };
 
+/// The image that is meant by its public name.
+const IMAGE: Usual =
+    Usual { name: "eclipse-mosquitto:2", instead: "whyclosed/mosquitto", variable: "WHYCLOSED_MOSQUITTO_IMAGE" };
 /// IANA's port for MQTT.
 const PORT: u16 = 1883;
 /// Where the configuration is for a program of this machine,
@@ -36,14 +39,14 @@ const CHECKS_EVERY_MS: u64 = 6_000;
 
 #[derive(Debug)]
 struct Mosquitto {
-    image: Option<String>,
+    image: Option<Source>,
     port: u16,
     config: Option<FileOrText>,
     files: Files,
 }
 
 fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
-    let image = image::name(fields)?;
+    let image = image::source(fields)?;
     let port = fields.optional::<Port>("port").map_or(PORT, |port| port.0);
     let config = fields.optional::<FileOrText>("config");
     let files = image::files(fields)?;
@@ -83,14 +86,14 @@ impl Kind for Mosquitto {
     }
 
     fn image(&self) -> std::io::Result<Option<Image>> {
-        let Some(name) = &self.image else { return Ok(None) };
+        let Some(source) = &self.image else { return Ok(None) };
         let mut files = image::read(&self.files)?;
         if !self.files.contains_key(Path::new(CONFIG_OF_IMAGE)) {
             // What it writes to standard output would wait in a buffer.
             let config = format!("{}\nlog_dest stderr\nlog_type all\n", self.config()?);
             files.push((CONFIG_OF_IMAGE.into(), config.into_bytes()));
         }
-        Ok(Some(Image { name: name.clone(), files, ..Image::default() }))
+        Ok(Some(Image { files, ..image::chosen(Some(source), &IMAGE) }))
     }
 
     fn place(&self, directory: &Path, env: &[(String, String)]) -> std::io::Result<Place> {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::image::{self, Files};
+use super::image::{self, Files, Source, Usual};
 use super::{Kind, Surroundings, rabbit_log};
 use crate::evidence::{Fact, Role};
 use crate::lab::container::Image;
@@ -21,12 +21,8 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     decode,
 };
 
-/// The image, unless the scenario or [`OVERRIDE`] names another.
-const IMAGE: &str = "rabbitmq:3";
-/// What `make images` builds, for where there is no such image.
-const INSTEAD: &str = "whyclosed/rabbitmq";
-/// The environment variable that names another image.
-pub const OVERRIDE: &str = "WHYCLOSED_RABBITMQ_IMAGE";
+/// The image, unless the scenario names another.
+const IMAGE: Usual = Usual { name: "rabbitmq:3", instead: "whyclosed/rabbitmq", variable: "WHYCLOSED_RABBITMQ_IMAGE" };
 /// IANA's port for AMQP.
 const PORT: u16 = 5672;
 /// RabbitMQ's `heartbeat`, seconds.
@@ -38,7 +34,7 @@ const CONFIG: &str = "/etc/rabbitmq/conf.d/90-whyclosed.conf";
 
 #[derive(Debug)]
 struct RabbitMq {
-    image: Option<String>,
+    image: Option<Source>,
     port: u16,
     heartbeat_s: u16,
     handshake_timeout: Duration,
@@ -46,12 +42,11 @@ struct RabbitMq {
 }
 
 fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
-    let image = image::name(fields)?;
+    let image = image::source(fields)?;
     let port = fields.optional::<Port>("port").map_or(PORT, |port| port.0);
     let heartbeat_s = fields.optional::<Heartbeat>("heartbeat").map_or(HEARTBEAT_S, |heartbeat| heartbeat.0);
     let handshake_timeout = fields.optional::<Duration>("handshake timeout").unwrap_or(HANDSHAKE);
     let files = image::files(fields)?;
-    let image = image.or_else(|| std::env::var(OVERRIDE).ok());
     Some(Arc::new(RabbitMq { image, port, heartbeat_s, handshake_timeout, files }))
 }
 
@@ -91,7 +86,6 @@ impl Kind for RabbitMq {
     }
 
     fn image(&self) -> std::io::Result<Option<Image>> {
-        let (name, instead) = image::chosen(self.image.as_deref(), IMAGE, INSTEAD);
         let mut files = image::read(&self.files)?;
         files.push((CONFIG.into(), self.config().into_bytes()));
         let env = [
@@ -101,7 +95,7 @@ impl Kind for RabbitMq {
             ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+sbwt none +sbwtdcpu none +sbwtdio none"),
         ];
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Ok(Some(Image { name, instead, env, files, ..Image::default() }))
+        Ok(Some(Image { env, files, ..image::chosen(self.image.as_ref(), &IMAGE) }))
     }
 
     fn place(&self, _directory: &Path, _env: &[(String, String)]) -> std::io::Result<Place> {
