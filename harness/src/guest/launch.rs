@@ -185,7 +185,12 @@ async fn images(case: &Case) -> Result<BTreeMap<String, Unpacked>, Error> {
         let name = service.name.as_str();
         let image = service.kind.image().map_err(|e| doing(format!("preparing `{name}`"), e))?;
         if let Some(image) = image {
-            images.insert(name.to_owned(), unpacked::unpack(&image).await?);
+            let mut unpacked = unpacked::unpack(&image).await?;
+            // A folder of the user's is not written to.
+            if image.folder.is_none() {
+                service.kind.prepare(&mut unpacked).map_err(|e| doing(format!("preparing `{name}`"), e))?;
+            }
+            images.insert(name.to_owned(), unpacked);
         }
     }
     Ok(images)

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::image::{self, Files, Source, Usual};
-use super::{Kind, Surroundings, rabbit_log};
+use super::{Kind, Surroundings, rabbit_log, rabbit_modules};
 use crate::evidence::{Fact, Role};
 use crate::lab::container::Image;
 use crate::lab::enter::Place;
 use crate::lab::process::ReadLine;
+use crate::lab::unpacked::Unpacked;
 use crate::scenario::{Fields, Heartbeat, Port, ServiceWord};
 
 /// The word in a scenario.
@@ -91,11 +92,16 @@ impl Kind for RabbitMq {
         let env = [
             // Its own name must mean this host and no other node of the lab.
             ("RABBITMQ_NODENAME", "rabbit@localhost"),
-            // Erlang's schedulers spin while they have nothing to do, which takes processors from whatever else is timed.
-            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+sbwt none +sbwtdcpu none +sbwtdio none"),
+            // Erlang's schedulers spin while they have nothing to do, which takes processors from whatever else is timed. And they
+            // sleep on their descriptors, which takes five system calls where one would do: dear ones, in a guest.
+            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+sbwt none +sbwtdcpu none +sbwtdio none +IOs false"),
         ];
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(Some(Image { env, files, ..image::chosen(self.image.as_ref(), &IMAGE) }))
+    }
+
+    fn prepare(&self, image: &mut Unpacked) -> std::io::Result<()> {
+        rabbit_modules::gather(image)
     }
 
     fn place(&self, _directory: &Path, _env: &[(String, String)]) -> std::io::Result<Place> {
