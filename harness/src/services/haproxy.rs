@@ -17,8 +17,10 @@ use proxy::config::{Bind, BindAddress, Configuration, Proxy, SectionKind, Server
 use proxy::log::{Notice, SessionLog};
 use proxy::sessions::{self, Session};
 
+use super::image::{self, Source, Usual};
 use super::{Kind, Reload, Surroundings, config_file, v4};
 use crate::evidence::{Fact, Pair, ProxyLog, ProxyNotice, ProxyRules, ProxyServer, ProxyTimeouts, Role};
+use crate::lab::container::Image;
 use crate::lab::enter::{Place, environment};
 use crate::lab::process::{Process, ReadLine};
 use crate::scenario::{Fields, FileOrText, ServiceWord};
@@ -27,10 +29,16 @@ use crate::scenario::{Fields, FileOrText, ServiceWord};
 pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "proxy",
     value: Some("haproxy"),
-    beside: &[],
-    about: "HAProxy with your own configuration: `config: file.cfg`, or the text itself",
-    decode: |fields| decode(fields, &Program { name: "haproxy", command: &["haproxy", "-db"] }),
+    beside: &["image"],
+    about: "HAProxy with your own configuration: `config: file.cfg`, or the text itself; `image: haproxy:2.6` for one in a container",
+    decode: |fields| {
+        let image = image::source(fields)?;
+        decode(fields, &Program { name: "haproxy", command: &["haproxy", "-db"] }, image)
+    },
 };
+
+/// The image that is meant by its public name.
+const IMAGE: Usual = Usual { name: "haproxy:2.6", instead: "whyclosed/haproxy", variable: "WHYCLOSED_HAPROXY_IMAGE" };
 
 /// A program that reads HAProxy's configuration and answers on its stats socket.
 #[derive(Debug)]
@@ -42,6 +50,8 @@ pub struct Program {
 }
 
 const SOCKET: &str = "/run/whyclosed/haproxy.sock";
+/// In an image it may be another user from the start.
+const SOCKET_IN_IMAGE: &str = "/tmp/whyclosed-haproxy.sock";
 const OURS: &str = "/run/whyclosed/ours.cfg";
 const THEIRS: &str = "/run/whyclosed/haproxy.cfg";
 /// HAProxy answers at once or is frozen.
@@ -52,10 +62,12 @@ struct Haproxy {
     program: &'static Program,
     config: FileOrText,
     port: Option<u16>,
+    /// The image that it runs from, if it is not this machine's own program.
+    image: Option<Source>,
 }
 
 /// Reads the keys of such a program.
-pub fn decode(fields: &mut Fields<'_>, program: &'static Program) -> Option<Arc<dyn Kind>> {
+pub fn decode(fields: &mut Fields<'_>, program: &'static Program, image: Option<Source>) -> Option<Arc<dyn Kind>> {
     let config = fields.required::<FileOrText>("config")?;
     // Variables of the environment name timeouts and servers; a port that is one is given by `ready`.
     let port = config_file::text(&config).ok().and_then(|text| {
@@ -63,7 +75,7 @@ pub fn decode(fields: &mut Fields<'_>, program: &'static Program) -> Option<Arc<
         let mut ports = configuration.proxies.iter().flat_map(ports);
         ports.next()
     });
-    Some(Arc::new(Haproxy { program, config, port }))
+    Some(Arc::new(Haproxy { program, config, port, image }))
 }
 
 fn configuration(text: &str, env: &[(String, String)]) -> Configuration {
@@ -76,6 +88,24 @@ fn ports(proxy: &Proxy) -> Vec<u16> {
         _ => None,
     };
     proxy.binds.iter().filter_map(port).collect()
+}
+
+impl Haproxy {
+    /// The words with which it is started on our file and the user's.
+    fn argv(&self, theirs: &str) -> impl Iterator<Item = String> {
+        let files = ["-f", OURS, "-f", theirs].map(String::from);
+        self.program.command.iter().map(ToString::to_string).chain(files)
+    }
+
+    /// Our file.
+    fn ours(&self, log: &str) -> (PathBuf, String) {
+        let socket = self.socket();
+        (OURS.into(), format!("global\n    log {log} local0\n    stats socket {socket} mode 600 level admin\n"))
+    }
+
+    fn socket(&self) -> &'static str {
+        if self.image.is_some() { SOCKET_IN_IMAGE } else { SOCKET }
+    }
 }
 
 impl Kind for Haproxy {
@@ -91,15 +121,24 @@ impl Kind for Haproxy {
         self.port
     }
 
+    fn ready_within(&self) -> Duration {
+        if self.image.is_some() { image::READY_WITHIN } else { Duration::from_secs(10) }
+    }
+
+    fn image(&self) -> std::io::Result<Option<Image>> {
+        let Some(source) = &self.image else { return Ok(None) };
+        // A container has no /dev/log.
+        let files = [self.ours("stdout len 8192 format rfc3164"), (THEIRS.into(), config_file::text(&self.config)?)];
+        let files = files.map(|(path, text)| (path, text.into_bytes())).into();
+        let command = self.argv(THEIRS).collect();
+        Ok(Some(Image { command, files, ..image::chosen(Some(source), &IMAGE) }))
+    }
+
     fn place(&self, directory: &Path, env: &[(String, String)]) -> std::io::Result<Place> {
-        let ours = format!(
-            "global\n    log /dev/log len 8192 format rfc3164 local0\n    stats socket {SOCKET} mode 600 level admin\n"
-        );
-        let mut files = vec![(PathBuf::from(OURS), ours)];
+        let mut files = vec![self.ours("/dev/log len 8192 format rfc3164")];
         let theirs = config_file::place(&self.config, THEIRS, &mut files)?;
-        let files_of_it = ["-f", OURS, "-f", &theirs].map(String::from);
         Ok(Place {
-            argv: self.program.command.iter().map(ToString::to_string).chain(files_of_it).collect(),
+            argv: self.argv(&theirs).collect(),
             env: environment(env),
             directory: directory.to_path_buf(),
             files,
@@ -119,11 +158,12 @@ impl Kind for Haproxy {
     }
 
     fn reload(&self) -> Option<Reload> {
-        Some(Reload::Anew)
+        // A container has one program.
+        self.image.is_none().then_some(Reload::Anew)
     }
 
     fn shutdown_sessions(&self, process: &Process, server: &str) -> std::io::Result<()> {
-        let answer = ask(&process.path(SOCKET), &format!("shutdown sessions server {server}"))?;
+        let answer = ask(&process.path(self.socket()), &format!("shutdown sessions server {server}"))?;
         // It answers with nothing but an empty line when it has done so.
         if answer.trim().is_empty() { Ok(()) } else { Err(std::io::Error::other(answer.trim().to_owned())) }
     }
@@ -132,7 +172,7 @@ impl Kind for Haproxy {
         if process.is_stopped() {
             return Vec::new();
         }
-        let Ok(text) = ask(&process.path(SOCKET), "show sess all") else { return Vec::new() };
+        let Ok(text) = ask(&process.path(self.socket()), "show sess all") else { return Vec::new() };
         sessions::parse(&text).unwrap_or_default().iter().filter_map(|session| joined(service, session)).collect()
     }
 }

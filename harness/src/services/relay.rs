@@ -12,7 +12,7 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     value: Some("relay"),
     beside: &[],
     about: "the proxy that comes with this program, with HAProxy's configuration: `config: file.cfg`, or the text itself",
-    decode: |fields| haproxy::decode(fields, &RELAY),
+    decode: |fields| haproxy::decode(fields, &RELAY, None),
 };
 
 /// It is a part of this very program, so that it is there wherever this is.
