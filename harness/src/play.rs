@@ -72,9 +72,7 @@ async fn on_built(
     progress: &dyn Progress,
 ) -> Result<(Vec<Frame>, i64, f64, Option<Error>), Error> {
     let wiretap = Wiretap::open(&lab.network, case, &lab.ledger)?;
-    for service in &case.services {
-        lab.start_service(service.name.as_str()).await?;
-    }
+    lab.start_services().await?;
     let name = case.name();
     progress.started(&name);
     lab.begin();

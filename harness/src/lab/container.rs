@@ -17,7 +17,7 @@ use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt, T
 use super::bundle::Folder;
 use super::process::Process;
 use super::{END_LIMIT, Error, Lab, Running, doing, engine};
-use crate::claim::{Claim, claim};
+use crate::claim::{Claim, claim, try_claim};
 use crate::scenario::Service;
 use crate::services::Kind;
 
@@ -44,6 +44,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How long a container may wait for others of this machine to become ready, and how often it asks.
+const TURN: &str = "container";
 const TURN_LIMIT: Duration = Duration::from_secs(600);
 const TURN_POLL: Duration = Duration::from_millis(50);
 
@@ -99,8 +100,19 @@ impl Drop for Container {
 /// # Errors
 /// As socket(2).
 pub async fn turn() -> std::io::Result<Option<Claim>> {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    claim("container", &(0..processors).collect::<Vec<_>>(), TURN_POLL, TURN_LIMIT).await
+    claim(TURN, &processors(), TURN_POLL, TURN_LIMIT).await
+}
+
+/// A turn, if there is one now.
+///
+/// # Errors
+/// As socket(2).
+pub fn free_turn() -> std::io::Result<Option<Claim>> {
+    try_claim(TURN, &processors())
+}
+
+fn processors() -> Vec<usize> {
+    (0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get)).collect()
 }
 
 impl Lab {

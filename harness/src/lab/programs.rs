@@ -14,6 +14,7 @@ use super::process::{Launch, Process};
 use super::unpacked::Unpacked;
 use super::{END_LIMIT, Error, Lab, Running, container, doing};
 use crate::actors::Said;
+use crate::claim::Claim;
 use crate::clients::{Protocol, Way};
 use crate::clock::readable;
 use crate::evidence::store::Ledger;
@@ -27,6 +28,41 @@ const READY_POLL: Duration = Duration::from_millis(2);
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 impl Lab {
+    /// Starts all services in their order, and waits until they are ready. Containers that follow each other become ready side by
+    /// side, as far as this machine has processors for them.
+    ///
+    /// # Errors
+    /// As [`Lab::start_service`].
+    pub async fn start_services(&mut self) -> Result<(), Error> {
+        let case = self.case.clone();
+        let mut begun: Vec<(&Service<Arc<dyn Kind>>, Option<Claim>)> = Vec::new();
+        for service in &case.services {
+            let name = service.name.as_str();
+            let preparing = |e| doing(&format!("preparing `{name}`"), e);
+            let contained = self.is_contained(service).map_err(preparing)?;
+            let mut turn = if contained { container::free_turn().map_err(preparing)? } else { None };
+            if !contained || turn.is_none() {
+                // Nobody waits for a turn while holding another: two cases would wait for each other.
+                for (service, _turn) in begun.drain(..) {
+                    self.see_ready(service).await?;
+                }
+            }
+            if contained && turn.is_none() {
+                turn = container::turn().await.map_err(preparing)?;
+            }
+            self.launch(service).await?;
+            if contained {
+                begun.push((service, turn));
+            } else {
+                self.see_ready(service).await?;
+            }
+        }
+        for (service, _turn) in begun {
+            self.see_ready(service).await?;
+        }
+        Ok(())
+    }
+
     /// Starts a service and waits until it is ready.
     ///
     /// # Errors
@@ -34,28 +70,43 @@ impl Lab {
     pub async fn start_service(&mut self, name: &str) -> Result<(), Error> {
         let case = self.case.clone();
         let Some(service) = case.services.iter().find(|service| service.name.as_str() == name) else { return Ok(()) };
+        let preparing = |e| doing(&format!("preparing `{name}`"), e);
+        let contained = self.is_contained(service).map_err(preparing)?;
+        let _turn = if contained { container::turn().await.map_err(preparing)? } else { None };
+        self.launch(service).await?;
+        self.see_ready(service).await
+    }
+
+    /// Whether the engine is to run it.
+    fn is_contained(&self, service: &Service<Arc<dyn Kind>>) -> std::io::Result<bool> {
+        let image = service.kind.image()?;
+        Ok(image.is_some_and(|image| image.folder.is_none() && !self.site.images.contains_key(service.name.as_str())))
+    }
+
+    /// Starts a service, and does not wait.
+    async fn launch(&mut self, service: &Service<Arc<dyn Kind>>) -> Result<(), Error> {
+        let (case, name) = (self.case.clone(), service.name.as_str());
         self.may_start(name)?;
         let preparing = |e| doing(&format!("preparing `{name}`"), e);
-        // Held until it is ready.
-        let mut turn = None;
         let running = match service.kind.image().map_err(preparing)? {
             Some(image) if let Some(unpacked) = self.unpacked(name, &image).map_err(preparing)? => {
                 let place = unpacked.place(&image, &service.env).map_err(preparing)?;
                 self.start_here(service, place).await?
             }
-            Some(image) => {
-                turn = container::turn().await.map_err(preparing)?;
-                self.start_container(service, &image).await?
-            }
+            Some(image) => self.start_container(service, &image).await?,
             None => {
                 self.start_here(service, service.kind.place(&case.directory, &service.env).map_err(preparing)?).await?
             }
         };
-        let process = running.process.clone();
-        self.watch.add(process.clone(), service.node.as_str(), Some(service.kind.clone()));
+        self.watch.add(running.process.clone(), service.node.as_str(), Some(service.kind.clone()));
         self.running.insert(name.into(), running);
+        Ok(())
+    }
+
+    /// Waits until a service that was started is ready.
+    async fn see_ready(&self, service: &Service<Arc<dyn Kind>>) -> Result<(), Error> {
+        let process = self.process(service.name.as_str())?;
         self.ready(service, &process).await?;
-        drop(turn);
         self.look();
         Ok(())
     }
