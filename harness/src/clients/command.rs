@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Protocol, Way};
+use super::{Protocol, Way, library_words};
 use crate::actors::What;
 use crate::lab::enter::{Place, environment};
+use crate::lab::process::ReadLine;
 use crate::scenario::{Client, Value, Word};
 
 /// The word in a scenario.
@@ -42,6 +43,10 @@ impl Protocol for Command {
 
     fn refuses(&self, _what: What) -> Option<&'static str> {
         Some("a program of one's own takes no orders; it does by itself what it is to do")
+    }
+
+    fn reads(&self) -> ReadLine {
+        Arc::new(library_words::read)
     }
 
     fn place(&self, _client: &Client<Arc<dyn Protocol>>, way: &Way<'_>) -> std::io::Result<Place> {

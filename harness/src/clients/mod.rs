@@ -2,6 +2,7 @@
 
 pub mod amqp;
 pub mod command;
+mod library_words;
 pub mod mqtt;
 pub mod tcp;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use crate::actors::What;
 use crate::lab::enter::Place;
+use crate::lab::process::ReadLine;
 use crate::scenario::{Client, Word};
 
 /// One client of a scenario, as its protocol decoded it.
@@ -31,6 +33,11 @@ pub trait Protocol: Debug + Send + Sync {
     /// How long after an attempt to connect it waits for the end of its protocol's handshake; `None` is for ever.
     fn handshake_timeout(&self) -> Option<Duration> {
         None
+    }
+
+    /// How its output is read.
+    fn reads(&self) -> ReadLine {
+        Arc::new(|_, _| None)
     }
 
     /// What to run.

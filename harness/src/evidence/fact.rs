@@ -5,8 +5,8 @@ use std::net::SocketAddrV4;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BrokerLog, Context, FirewallSettings, Pair, Point, ProtocolFrame, ProtocolSettings, ProtocolUnread, ProxyLog,
-    ProxyNotice, ProxyRules, ProxyTimeouts, Report, Role, Segment, SocketOptions, Source, Span, TcpState,
+    BrokerLog, ClientLog, Context, FirewallSettings, Pair, Point, ProtocolFrame, ProtocolSettings, ProtocolUnread,
+    ProxyLog, ProxyNotice, ProxyRules, ProxyTimeouts, Report, Role, Segment, SocketOptions, Source, Span, TcpState,
 };
 
 /// What a fact tells.
@@ -218,6 +218,8 @@ pub enum Fact {
     },
     /// What a broker's log says of a connection's end.
     BrokerLog(BrokerLog),
+    /// A line of a client's output that says why its library ended a connection.
+    ClientLog(ClientLog),
     /// A line of a program's output or log.
     ServiceLog {
         /// The program.
@@ -311,6 +313,7 @@ impl Fact {
             Fact::ProxySession { .. }
             | Fact::ProxyLog(_)
             | Fact::BrokerLog(_)
+            | Fact::ClientLog(_)
             | Fact::ProxyNotice { .. }
             | Fact::ServiceLog { .. }
             | Fact::Application { .. } => Source::Log,

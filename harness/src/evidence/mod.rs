@@ -35,7 +35,7 @@ pub use spoken::{Heartbeat, Meaning, ProtocolFrame, ProtocolSettings, ProtocolUn
 pub use tcp::{Context, Flags, Pair, Point, Segment, TcpState};
 pub use time::{Moment, Span};
 pub use told::{
-    BrokerLog, FirewallSettings, FirewallUnknown, Keepalive, ProxyLog, ProxyNotice, ProxyRules, ProxyServer,
+    BrokerLog, ClientLog, FirewallSettings, FirewallUnknown, Keepalive, ProxyLog, ProxyNotice, ProxyRules, ProxyServer,
     ProxyTimeouts, Report, Role, SocketOptions, UNNAMED, Why,
 };
 

@@ -214,6 +214,17 @@ pub struct BrokerLog {
     pub why: Option<Why>,
 }
 
+/// What one line of a foreign client's output says of a connection's end, in words that its library is known by. It names no address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientLog {
+    /// The client.
+    pub client: String,
+    /// Why the connection ended.
+    pub why: Why,
+    /// The library's words.
+    pub words: String,
+}
+
 /// Why a program that speaks a protocol ended a connection, in its own words made alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

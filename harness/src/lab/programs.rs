@@ -149,7 +149,7 @@ impl Lab {
         let place = client.kind.place(client, &way).map_err(|e| doing(&format!("preparing `{name}`"), e))?;
         let network = self.network.node(self.node(client.node.as_str()))?;
         let launch =
-            Launch { name, place: self.place(place), network, input: None, output: None, reads: Arc::new(|_, _| None) };
+            Launch { name, place: self.place(place), network, input: None, output: None, reads: client.kind.reads() };
         let before = self.attempts(client);
         let actor = client.kind.is_actor();
         let running = if actor { self.start_actor(launch).await? } else { self.start_program(launch).await? };

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use super::links::Links;
 use super::way::Passed;
 use crate::evidence::{
-    BrokerLog, Context, Event, Fact, FirewallSettings, Flags, Keepalive, Meaning, Moment, Pair, Point,
+    BrokerLog, ClientLog, Context, Event, Fact, FirewallSettings, Flags, Keepalive, Meaning, Moment, Pair, Point,
     ProtocolSettings, ProxyLog, ProxyNotice, ProxyRules, ProxyTimeouts, Report, Role, SocketOptions, Source, Span,
     TcpState,
 };
@@ -38,6 +38,8 @@ pub struct Model {
     pub broker_logs: Vec<(Moment, BrokerLog)>,
     /// The timers of each broker.
     pub broker_settings: HashMap<String, BrokerTimers>,
+    /// What foreign clients' libraries said of the ends of connections.
+    pub client_logs: Vec<(Moment, ClientLog)>,
     /// The firewalls.
     pub firewalls: Vec<FirewallSettings>,
     /// Processes that ended.
@@ -268,6 +270,7 @@ impl Model {
                 port: *port,
             }),
             Fact::BrokerLog(log) => self.broker_logs.push((at, log.clone())),
+            Fact::ClientLog(log) => self.client_logs.push((at, log.clone())),
             Fact::BrokerSettings { service, handshake_timeout_ms, checks_every_ms } => {
                 let timers = BrokerTimers { handshake_ms: *handshake_timeout_ms, checks_every_ms: *checks_every_ms };
                 self.broker_settings.insert(service.clone(), timers);

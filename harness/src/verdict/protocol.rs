@@ -70,7 +70,7 @@ impl<'a> Scene<'a> {
     /// Why this endpoint's program ended the connection, as it says itself: when it says so, its reason, its words.
     #[must_use]
     pub fn word(&self) -> Option<(Moment, Why, String)> {
-        self.reported().or_else(|| self.logged())
+        self.reported().or_else(|| self.logged()).or_else(|| self.exclaimed())
     }
 
     fn reported(&self) -> Option<(Moment, Why, String)> {
@@ -112,6 +112,17 @@ impl<'a> Scene<'a> {
             Why::Other => "another reason",
         };
         Some((said.0, why, format!("the broker logged the connection's end: {text}")))
+    }
+
+    /// What a foreign client's library says; as it names no connection, it counts for a client that has only this one.
+    fn exclaimed(&self) -> Option<(Moment, Why, String)> {
+        let program = self.me().program.as_ref()?;
+        let mut ends = self.model.connections.iter().flat_map(|connection| &connection.endpoints);
+        if ends.any(|end| end.program.as_ref() == Some(program) && end.pair != self.me().pair) {
+            return None;
+        }
+        let (at, log) = self.model.client_logs.iter().find(|(_, log)| log.client == *program)?;
+        Some((*at, log.why, format!("the client's library said: {}", log.words)))
     }
 
     /// The client or broker whose close of the protocol's connection came first, when one passed here before `at`: what a proxy
