@@ -43,8 +43,16 @@ const VIRTUAL_ONLY: [&str; 7] = [
     "middleboxes/half-closed[",
 ];
 
-/// Cases of services that are images that are also run on the virtual clock.
-const IMAGES_ON_BOTH: [&str; 2] = ["rabbitmq/frozen", "rabbitmq/two-behind-proxy"];
+/// Cases of services that are images that are also run on the virtual clock,
+const IMAGES_ON_BOTH: [&str; 5] = [
+    "containers/haproxy",
+    "rabbitmq/frozen",
+    "rabbitmq/never-acknowledges",
+    "rabbitmq/pika-frozen-broker",
+    "rabbitmq/two-behind-proxy",
+];
+/// and those that are run there only, as they take minutes.
+const IMAGES_VIRTUAL_ONLY: &str = "rabbitmq/heartbeats[";
 
 /// A clock, and why its tests need root, if they do.
 struct Clock {
@@ -66,12 +74,13 @@ pub fn tests(root: &Path, clock: &str) -> String {
     written(root, if clock == VIRTUAL { &ANYBODY } else { &AS_ROOT }, &on_clock)
 }
 
-/// The source of the tests of all scenarios below `root` with services that are images. All their cases are short and run on the
-/// real clock, [`IMAGES_ON_BOTH`] on both; they are a program of their own, as their start would make other cases late.
+/// The source of the tests of all scenarios below `root` with services that are images. Their cases are short and run on the real
+/// clock but for [`IMAGES_VIRTUAL_ONLY`], and [`IMAGES_ON_BOTH`] on both; they are a program of their own, as their start would make other cases late.
 #[must_use]
 pub fn tests_of_images(root: &Path) -> String {
-    let really = written(root, &AS_ROOT, &|_, case| has_images(case));
-    let on_both = |case: &Case| IMAGES_ON_BOTH.contains(&case.name().as_str());
+    let takes_minutes = |case: &Case| case.name().starts_with(IMAGES_VIRTUAL_ONLY);
+    let really = written(root, &AS_ROOT, &|_, case| has_images(case) && !takes_minutes(case));
+    let on_both = |case: &Case| IMAGES_ON_BOTH.contains(&case.name().as_str()) || takes_minutes(case);
     let clock = Clock { name: VIRTUAL, needs: Some("its image is unpacked as root: make test-real") };
     let virtually = written(root, &clock, &|_, case| has_images(case) && on_both(case));
     format!("{really}mod virtual_clock {{\n{virtually}}}\n")
