@@ -2,6 +2,7 @@
 //!
 //! These tests look at the whole machine, so they run one after the other, in a program of their own.
 
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,7 +24,11 @@ const KILLS: u32 = 20;
 /// and such that have a container.
 const CONTAINER_KILLS: u32 = 5;
 /// From before anything is built to long after everything runs.
-const MOMENTS: std::ops::Range<Duration> = Duration::ZERO..Duration::from_millis(2500);
+const MOMENTS: Range<Duration> = Duration::ZERO..Duration::from_millis(2500);
+/// and such that have two RabbitMQs behind a proxy, whose processes are many.
+const RABBITMQ_KILLS: u32 = 6;
+/// From before anything is built to the middle of the timeline: RabbitMQ takes seconds to start.
+const RABBITMQ_MOMENTS: Range<Duration> = Duration::ZERO..Duration::from_secs(15);
 /// What a killed run leaves to the kernel is done by then.
 const LIMIT: Duration = Duration::from_secs(20);
 /// Set it to have the same moments again.
@@ -47,6 +52,10 @@ fn run_daemons(out: &Path) -> Result<Child> {
 
 fn run_container(out: &Path) -> Result<Child> {
     start(PROGRAM, REAL, &fixture("container.yaml"), out)
+}
+
+fn run_rabbitmq(out: &Path) -> Result<Child> {
+    start(PROGRAM, REAL, &scenarios().join("rabbitmq/two-behind-proxy.yaml"), out)
 }
 
 fn pid(child: &Child) -> Pid {
@@ -83,13 +92,13 @@ fn until_a_container_runs() -> Result {
     Ok(())
 }
 
-fn killed_at_any_moment(run: fn(&Path) -> Result<Child>, kills: u32) -> Result {
+fn killed_at_any_moment(run: fn(&Path) -> Result<Child>, kills: u32, moments: &Range<Duration>) -> Result {
     let _alone = alone();
     let mut random = random()?;
     let out = tempfile::tempdir()?;
     let before = Standing::look(PROGRAM)?;
     for number in 1..=kills {
-        let moment = random.random_range(MOMENTS);
+        let moment = random.random_range(moments.clone());
         let mut child = run(out.path())?;
         std::thread::sleep(moment);
         kill(pid(&child), Signal::SIGKILL)?;
@@ -103,13 +112,23 @@ fn killed_at_any_moment(run: fn(&Path) -> Result<Child>, kills: u32) -> Result {
 #[test]
 #[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn a_run_that_is_killed_at_any_moment_leaves_nothing_behind() -> Result {
-    killed_at_any_moment(run_daemons, KILLS)
+    killed_at_any_moment(run_daemons, KILLS, &MOMENTS)
 }
 
 #[test]
 #[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
 fn a_run_that_is_killed_at_any_moment_leaves_no_container_behind() -> Result {
-    killed_at_any_moment(run_container, CONTAINER_KILLS)
+    killed_at_any_moment(run_container, CONTAINER_KILLS, &MOMENTS)
+}
+
+#[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
+fn a_run_with_rabbitmqs_that_is_killed_at_any_moment_leaves_no_container_namespace_or_mount_behind() -> Result {
+    killed_at_any_moment(run_rabbitmq, RABBITMQ_KILLS, &RABBITMQ_MOMENTS)?;
+    let cleaned = Command::new(PROGRAM).arg("clean").output()?;
+    let said = String::from_utf8_lossy(&cleaned.stdout).into_owned();
+    ensure!(!said.contains("container of"), "the guards have left this to `clean`: {said}");
+    Ok(())
 }
 
 #[test]
