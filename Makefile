@@ -38,8 +38,9 @@ seeded-bugs: install-test rust kernel ## Put deliberate bugs into the program, o
 test-real: install-test rust $(if $(VIRTUAL),kernel) images ## Run all tests as root, with sudo
 	WHYCLOSED_ROOT=1 cargo test --workspace --no-fail-fast $(AS_ROOT)
 
-bench: install-bench build $(if $(VIRTUAL),kernel) ## Time the virtual clock, and (root) a lab up and down beside one made with `ip`
+bench: install-bench build $(if $(VIRTUAL),kernel) ## Time the virtual clock, RabbitMQ, and (root) a lab up and down beside one made with `ip`
 	$(if $(VIRTUAL),cargo bench -p whyclosed-tests --bench clock)
+	$(if $(VIRTUAL),cargo bench -p whyclosed-tests --bench rabbitmq $(AS_ROOT))
 	cargo bench -p whyclosed-netns $(AS_ROOT)
 
 determinism: install-run build kernel ## Run the seed scenarios ten times, half of them beside other work, and compare
