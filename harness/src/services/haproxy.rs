@@ -130,7 +130,7 @@ impl Kind for Haproxy {
         // A container has no /dev/log.
         let files = [self.ours("stdout len 8192 format rfc3164"), (THEIRS.into(), config_file::text(&self.config)?)];
         let files = files.map(|(path, text)| (path, text.into_bytes())).into();
-        let command = self.argv(THEIRS).collect();
+        let command = image::when_wired(self.argv(THEIRS));
         Ok(Some(Image { command, files, ..image::chosen(Some(source), &IMAGE) }))
     }
 

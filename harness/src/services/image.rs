@@ -149,6 +149,17 @@ fn named_by(source: &Source) -> Image {
     }
 }
 
+/// The words that start a program of an image when its wires are there. A container's program starts a moment before, and may bind to its
+/// node's address for so long ([`crate::lab::container`]): a proxy would find all its servers down.
+///
+/// What `read` returns tells nothing: a shell that reads byte by byte gets no line's end from a sysctl.
+#[must_use]
+pub fn when_wired(argv: impl Iterator<Item = String>) -> Vec<String> {
+    const WAIT: &str =
+        r#"while read -r early </proc/sys/net/ipv4/ip_nonlocal_bind; [ "$early" = 1 ]; do sleep 0.01; done; exec "$@""#;
+    ["sh", "-c", WAIT, "sh"].map(String::from).into_iter().chain(argv).collect()
+}
+
 /// What [`Kind::place`] says of an image.
 ///
 /// # Errors
