@@ -27,7 +27,7 @@ pub fn main() -> u8 {
         has("the virtual clock (`--clock virtual`, the default on x86-64)", &[virtual_clock(), containment()]);
     let really =
         has("the real clock (`--clock real`)", &[root(), kernel(), tracefs(), reset_reasons(), netem(), nftables()]);
-    has("services", &[haproxy(), nginx(), docker()]);
+    has("services", &[haproxy(), nginx(), mosquitto(), docker()]);
     if virtually || really { PASSED } else { BROKEN }
 }
 
@@ -123,6 +123,18 @@ fn nginx() -> Finding {
     Finding { name: "nginx", needed: false, found: found.map_err(|_| needs.into()) }
 }
 
+fn mosquitto() -> Finding {
+    // Its exit code with `-h` is not 0; that it says which it is counts.
+    let found = Command::new("mosquitto")
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .arg("-h")
+        .output()
+        .map_err(|_| "scenarios with `broker: mosquitto` need it: apt-get install mosquitto".into());
+    let found =
+        found.map(|output| String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_string());
+    Finding { name: "mosquitto", needed: false, found }
+}
+
 fn docker() -> Finding {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let version = runtime.and_then(|runtime| {
@@ -131,7 +143,7 @@ fn docker() -> Finding {
             Ok(version.version.unwrap_or_default())
         })
     });
-    let found = version.map(|version| format!("Docker {version}: RabbitMQ, mosquitto and any other image"));
+    let found = version.map(|version| format!("Docker {version}: RabbitMQ and any other image"));
     let found = found.map_err(|error| format!("services that are images need it: {error}"));
     Finding { name: "docker", needed: false, found }
 }

@@ -34,8 +34,8 @@ const CONFIG_OF_IMAGE: &str = "/mosquitto/config/mosquitto.conf";
 /// `context__init`).
 const HANDSHAKE_MS: u64 = 90_000;
 /// It looks at its clients every sixth second (keepalive.c, `keepalive__check`: in whole seconds, when more than five have
-/// passed); since 2.0.21 each second.
-const CHECKS_EVERY_MS: u64 = 6_000;
+/// passed; since 2.0.21 each second), and at its clock each tenth of one (mux_epoll.c).
+const CHECKS_EVERY_MS: u64 = 6_100;
 
 #[derive(Debug)]
 struct Mosquitto {
@@ -82,7 +82,7 @@ impl Kind for Mosquitto {
     }
 
     fn ready_within(&self) -> Duration {
-        image::READY_WITHIN
+        if self.image.is_some() { image::READY_WITHIN } else { Duration::from_secs(10) }
     }
 
     fn image(&self) -> std::io::Result<Option<Image>> {

@@ -15,7 +15,7 @@ const EARLY: Span = Span::millis(1);
 /// The kind of the harness's own client: rumqttc.
 const OWN: &str = "mqtt";
 /// A broker that is not known may look as seldom as an old mosquitto, which is the laziest that is.
-const CHECKS_EVERY_MS: u64 = 6_000;
+const CHECKS_EVERY_MS: u64 = 6_100;
 /// A client that is not known may wait for two intervals, and look no more often than this.
 const SELDOM: Span = Span::millis(5_000);
 
@@ -33,12 +33,9 @@ pub fn due(scene: &Scene<'_>) -> Option<Silence> {
 /// looks every sixth one (keepalive.c, `keepalive__check`); since 2.0.21 each second.
 fn broker(scene: &Scene<'_>, agreed: Moment, interval: Span) -> Silence {
     let until = scene.until();
-    let delivered = match scene.frames_are_whole() {
-        true => {
-            scene.me().frames.iter().filter(|frame| !frame.sent && frame.at <= until).map(|frame| frame.at).collect()
-        }
-        false => scene.payload_delivered(until),
-    };
+    let packet = |frame: &&Spoken| !frame.sent && frame.at <= until;
+    let packets = || scene.me().frames.iter().filter(packet).map(|frame| frame.at).collect();
+    let delivered = if scene.frames_are_whole() { packets() } else { scene.payload_delivered(until) };
     let heard = heard(scene, agreed, delivered);
     let nominal = Span(interval.0 + interval.0 / 2);
     let whole = Span::millis(nominal.0 / 1_000_000_000 * 1000);
@@ -69,7 +66,8 @@ fn client(scene: &Scene<'_>, agreed: Moment, interval: Span) -> Option<Silence> 
     let answered = of("PINGRESP", false).last().map_or(agreed, |answer| answer.at);
     let asked = of("PINGREQ", true).into_iter().map(|ping| ping.at).find(|at| *at >= answered);
     // Behind data that nobody acknowledges a PINGREQ does not leave the node (Nagle's algorithm, RFC 9293 §3.7.4).
-    let hidden = asked.is_none() && scene.unacknowledged(until) > 0;
+    let pings = answered.after(interval);
+    let hidden = asked.is_none() && pings <= until && scene.unacknowledged(pings) > 0;
     let (since, nominal, what) = match asked {
         Some(asked) => (asked, interval, "PINGREQ without an answer"),
         None if hidden => (answered, Span(2 * interval.0), "last PINGRESP, or CONNACK"),
