@@ -8,8 +8,13 @@ use whyclosed_tests::{Result, case, ensure, under_test};
 /// The evidence of the only case of a scenario of RabbitMQ's whose name has this text in it.
 fn evidence(file: &str, filter: &str) -> Result<Vec<Event>> {
     let path = case::scenarios().join("rabbitmq").join(file).display().to_string();
-    let found = run(under_test!(), VIRTUAL, [path.as_str(), "--filter", filter])?.expect_code(0)?.found()?;
-    Ok(found.evidence(&found.results.cases[0])?)
+    // Its folder is there as long as the run is.
+    let run = run(under_test!(), VIRTUAL, [path.as_str(), "--filter", filter])?.expect_code(0)?;
+    let found = run.found()?;
+    match found.results.cases.as_slice() {
+        [case] => Ok(found.evidence(case)?),
+        cases => Err(run.failure(&format!("{} cases were run instead of one", cases.len()))),
+    }
 }
 
 fn says(events: &[Event], program: &str, words: &str) -> bool {
