@@ -27,6 +27,9 @@ const READY_POLL: Duration = Duration::from_millis(2);
 /// How long a connection attempt on an unbroken lab may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
+/// A container that was started, and the turn that it holds until it is ready.
+type Begun<'a> = (&'a Service<Arc<dyn Kind>>, Option<Claim>);
+
 impl Lab {
     /// Starts all services in their order, and waits until they are ready. Containers that follow each other become ready side by
     /// side, as far as this machine has processors for them.
@@ -35,7 +38,7 @@ impl Lab {
     /// As [`Lab::start_service`].
     pub async fn start_services(&mut self) -> Result<(), Error> {
         let case = self.case.clone();
-        let mut begun: Vec<(&Service<Arc<dyn Kind>>, Option<Claim>)> = Vec::new();
+        let mut begun: Vec<Begun<'_>> = Vec::new();
         for service in &case.services {
             let name = service.name.as_str();
             let preparing = |e| doing(&format!("preparing `{name}`"), e);

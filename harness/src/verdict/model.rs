@@ -310,8 +310,8 @@ impl Model {
             |log: &ProxyLog| log.client == acceptor.pair.remote && Some(&log.service) == acceptor.program.as_ref();
         let mut lines = self.proxy_logs.iter().filter(|(at, log)| *at >= leg.began && mine(log));
         let first = lines.next()?;
-        let further = lines.filter(|(_, log)| log.session.is_some() && log.session == first.1.session);
-        Some(further.last().unwrap_or(first))
+        let mut further = lines.filter(|(_, log)| log.session.is_some() && log.session == first.1.session);
+        Some(further.next_back().unwrap_or(first))
     }
 
     fn settle(&mut self) {
