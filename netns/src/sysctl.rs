@@ -1,7 +1,8 @@
 //! Sysctls of a network namespace, through `/proc/sys` (proc_sys_net(5), Documentation/networking/ip-sysctl.rst).
 
-use std::fs::{self, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::FileExt;
 
 use crate::{Error, Namespace};
 
@@ -51,6 +52,9 @@ pub(crate) const FABRIC: &[(&str, &str)] = &[
     ("net.ipv4.conf.all.arp_ignore", "8"),
 ];
 
+/// More than the text of any sysctl that is a number or a few.
+const LONGEST: usize = 4096;
+
 /// Sets sysctls in a namespace, in this order, and returns each name with the value that was read back.
 ///
 /// Names are in dotted form, `net.ipv4.tcp_keepalive_time`. Values of several numbers are compared number by number.
@@ -92,8 +96,8 @@ pub(crate) fn set_over(defaults: &[(&str, &str)], own: &[(String, String)]) -> R
 
 /// Reads one sysctl of the namespace that the calling thread is in.
 pub(crate) fn read(name: &str) -> Result<String, Error> {
-    match fs::read_to_string(path(name)?) {
-        Ok(text) => Ok(words(&text)),
+    match File::open(path(name)?).and_then(|file| content(&file)) {
+        Ok(text) => Ok(text),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::UnknownSysctl { name: name.to_owned() }),
         Err(error) => Err(Error::system(format!("reading sysctl `{name}`"), error)),
     }
@@ -103,7 +107,7 @@ pub(crate) fn read(name: &str) -> Result<String, Error> {
 pub(crate) fn set(name: &str, value: &str) -> Result<(String, String), Error> {
     let doing = || format!("setting sysctl `{name}`");
     // Opened without creating: what is not there in `/proc/sys` is unknown, and not forbidden.
-    let mut file = match OpenOptions::new().write(true).open(path(name)?) {
+    let mut file = match OpenOptions::new().read(true).write(true).open(path(name)?) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err(Error::UnknownSysctl { name: name.to_owned() });
@@ -111,11 +115,18 @@ pub(crate) fn set(name: &str, value: &str) -> Result<(String, String), Error> {
         Err(error) => return Err(Error::system(doing(), error)),
     };
     let written = file.write_all(value.as_bytes());
-    let found = read(name)?;
+    let found = content(&file).map_err(|error| Error::system(format!("reading sysctl `{name}`"), error))?;
     if written.is_ok() && found == words(value) {
         return Ok((name.to_owned(), found));
     }
     Err(Error::Sysctl { name: name.to_owned(), wanted: value.to_owned(), found })
+}
+
+/// What a sysctl says: its whole text comes by one read (fs/proc/proc_sysctl.c), and in a guest each system call has its price.
+fn content(file: &File) -> std::io::Result<String> {
+    let mut buffer = [0; LONGEST];
+    let length = file.read_at(&mut buffer, 0)?;
+    Ok(words(&String::from_utf8_lossy(&buffer[..length])))
 }
 
 /// The file of a sysctl. A name with a slash or an empty part could lead out of `/proc/sys`.

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use whyclosed::report::results::{CaseResult, Outcome};
-use whyclosed::run::REAL;
 
 use crate::Result;
 use crate::found::Found;
@@ -58,7 +57,7 @@ pub fn is_refused(program: &str, clock: &str, file: &str, case: &str) -> Result 
 
 fn play(program: &str, clock: &str, file: &str, case: &str) -> Result<Run> {
     let path = scenarios().join(file).display().to_string();
-    let _turn = (clock == REAL).then(Turn::wait);
+    let _turn = Turn::wait(clock);
     run(program, clock, [path.as_str(), "--filter", case, "--jobs", "1"])
 }
 

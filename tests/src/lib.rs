@@ -10,7 +10,7 @@
 //! nginx.rs      in what nginx differs from HAProxy
 //! record.rs     what a snapshot holds
 //! shown.rs      where verdicts name each mechanism
-//! turn.rs       how many cases are played at once on the real clock
+//! turn.rs       how many cases are played at once
 //! found.rs      results and evidence of a run, read back
 //! machine.rs    what a run could leave behind, and what it must not touch
 //! ```
