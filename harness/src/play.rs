@@ -21,6 +21,8 @@ use crate::scenario::Starts;
 const SLICE_LIMIT: Duration = Duration::from_secs(600);
 /// After the last step the lab counts as quiet when nothing has happened for this long,
 const QUIET: Duration = Duration::from_millis(100);
+/// what a container writes comes through its engine, and takes longer;
+const QUIET_ENGINE: Duration = Duration::from_secs(1);
 /// and is not waited for longer than this.
 const QUIET_LIMIT: Duration = Duration::from_secs(2);
 
@@ -80,7 +82,8 @@ async fn on_built(
     lab.ledger.put(start_ns, kernel(site.wheel_ns.map(|at_ns| Span(start_ns - at_ns))));
     let stopped = timeline(lab, case, &name, progress).await.err();
     let end_ns = clock::monotonic_ns();
-    quiet(&lab.ledger).await;
+    let patience = if lab.has_containers() { QUIET_ENGINE } else { QUIET };
+    quiet(&lab.ledger, patience).await;
     lab.look();
     lab.socket_tables().await?;
     lab.trace_is_read().await?;
@@ -110,14 +113,14 @@ async fn timeline(lab: &mut Lab, case: &Case, name: &str, progress: &dyn Progres
 }
 
 /// Waits until what the last step set off has come to rest.
-async fn quiet(ledger: &Ledger) {
+async fn quiet(ledger: &Ledger, patience: Duration) {
     let deadline = tokio::time::Instant::now() + QUIET_LIMIT;
     loop {
         let since = Duration::from_nanos(u64::try_from(clock::monotonic_ns() - ledger.last_activity_ns()).unwrap_or(0));
-        if since >= QUIET || tokio::time::Instant::now() >= deadline {
+        if since >= patience || tokio::time::Instant::now() >= deadline {
             return;
         }
-        tokio::time::sleep(QUIET - since).await;
+        tokio::time::sleep(patience - since).await;
     }
 }
 

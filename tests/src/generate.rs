@@ -31,9 +31,10 @@ const ON_BOTH: [&str; 8] =
 /// Cases that the real clock does not tell alike each time: RabbitMQ's last heartbeat and its RST leave in the same instant, and
 /// whether HAProxy finds them together, and takes the RST for a FIN, is chance; so is when mosquitto looks at its clients, and whether
 /// after DISCONNECT its own FIN or the client's is first.
-const BY_CHANCE: [&str; 4] = [
+const BY_CHANCE: [&str; 5] = [
     "amqp/frozen-behind-proxy[proxy=haproxy,victim=client,",
     "mqtt/ends-behind-proxy[",
+    "mqtt/frozen-behind-proxy[proxy=haproxy,victim=client,",
     "mqtt/killed-before-keep-alive[",
     "mqtt/publish-and-close",
 ];

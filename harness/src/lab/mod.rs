@@ -252,6 +252,12 @@ impl Lab {
         service.map_or(Signal::USR1, |service| service.kind.soft_stop())
     }
 
+    /// Whether a container of this lab runs, or has run and is still there.
+    #[must_use]
+    pub fn has_containers(&self) -> bool {
+        self.running.values().any(|running| running.process.is_contained())
+    }
+
     /// Kills every process of a program; it can be started again.
     ///
     /// # Errors
