@@ -35,7 +35,7 @@ const BY_CHANCE: [&str; 1] = ["amqp/frozen-behind-proxy[proxy=haproxy,victim=cli
 
 /// Cases of a minute or more that have no short form; and attempts that never come to a wire, as on the machine's own kernel such an
 /// attempt could be that of a stranger.
-const VIRTUAL_ONLY: [&str; 8] = [
+const VIRTUAL_ONLY: [&str; 7] = [
     "kernel/dynamic-neighbours-in-flight[",
     "kernel/dynamic-neighbours[",
     "kernel/stop-reading[",
@@ -43,7 +43,6 @@ const VIRTUAL_ONLY: [&str; 8] = [
     "kernel/unreachable[",
     "kernel/user-timeout-outlasts[",
     "middleboxes/half-closed[",
-    "mqtt/silent",
 ];
 
 /// Cases of services that are images that are also run on the virtual clock,
