@@ -38,6 +38,14 @@ pub struct Place {
     pub user: Option<String>,
 }
 
+impl Place {
+    /// A program of this machine, with an environment of its own beside what every program has.
+    #[must_use]
+    pub fn of(argv: Vec<String>, directory: &Path, env: &[(String, String)]) -> Place {
+        Place { argv, env: environment(env), directory: directory.to_path_buf(), ..Place::default() }
+    }
+}
+
 /// The environment that every program of the lab starts from: the same on every machine.
 #[must_use]
 pub fn environment(own: &[(String, String)]) -> Vec<(String, String)> {

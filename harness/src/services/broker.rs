@@ -9,7 +9,7 @@ use crate::actors::broker::Settings;
 use crate::actors::manners::sockets;
 use crate::actors::{Manners, Part};
 use crate::evidence::{Fact, Role};
-use crate::lab::enter::{Place, environment};
+use crate::lab::enter::Place;
 use crate::lab::process::ReadLine;
 use crate::scenario::{Fields, Heartbeat, Port, ServiceWord};
 
@@ -64,12 +64,7 @@ impl Kind for Broker {
 
     fn place(&self, _directory: &Path, env: &[(String, String)]) -> std::io::Result<Place> {
         let part = Part::Broker { port: self.port, settings: self.settings, manners: self.manners.clone() };
-        Ok(Place {
-            argv: vec![String::new(), "actor".into(), serde_json::to_string(&part)?],
-            env: environment(env),
-            directory: "/".into(),
-            ..Place::default()
-        })
+        Ok(Place::of(vec![String::new(), "actor".into(), serde_json::to_string(&part)?], Path::new("/"), env))
     }
 
     fn settings(&self, service: &Surroundings<'_>) -> Vec<Fact> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Kind;
 use crate::evidence::Role;
-use crate::lab::enter::{Place, environment};
+use crate::lab::enter::Place;
 use crate::scenario::{Fields, Port, ServiceWord};
 
 /// The word in a scenario.
@@ -48,11 +48,6 @@ impl Kind for Command {
     }
 
     fn place(&self, directory: &Path, env: &[(String, String)]) -> std::io::Result<Place> {
-        Ok(Place {
-            argv: self.argv.clone(),
-            env: environment(env),
-            directory: directory.to_path_buf(),
-            ..Place::default()
-        })
+        Ok(Place::of(self.argv.clone(), directory, env))
     }
 }

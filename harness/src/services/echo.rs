@@ -7,7 +7,7 @@ use super::Kind;
 use crate::actors::manners::manners;
 use crate::actors::{Manners, Part, What};
 use crate::evidence::Role;
-use crate::lab::enter::{Place, environment};
+use crate::lab::enter::Place;
 use crate::scenario::{Fields, OnOff, Port, ServiceWord};
 
 /// The word in a scenario.
@@ -57,11 +57,6 @@ impl Kind for Echo {
 
     fn place(&self, _directory: &Path, env: &[(String, String)]) -> std::io::Result<Place> {
         let part = Part::Echo { port: self.port, echo: self.echo, manners: self.manners.clone() };
-        Ok(Place {
-            argv: vec![String::new(), "actor".into(), serde_json::to_string(&part)?],
-            env: environment(env),
-            directory: "/".into(),
-            ..Place::default()
-        })
+        Ok(Place::of(vec![String::new(), "actor".into(), serde_json::to_string(&part)?], Path::new("/"), env))
     }
 }

@@ -21,7 +21,7 @@ use super::image::{self, Source, Usual};
 use super::{Kind, Reload, Surroundings, config_file, v4};
 use crate::evidence::{Fact, Pair, ProxyLog, ProxyNotice, ProxyRules, ProxyServer, ProxyTimeouts, Role};
 use crate::lab::container::Image;
-use crate::lab::enter::{Place, environment};
+use crate::lab::enter::Place;
 use crate::lab::process::{Process, ReadLine};
 use crate::scenario::{Fields, FileOrText, ServiceWord};
 
@@ -137,13 +137,7 @@ impl Kind for Haproxy {
     fn place(&self, directory: &Path, env: &[(String, String)]) -> std::io::Result<Place> {
         let mut files = vec![self.ours("/dev/log len 8192 format rfc3164")];
         let theirs = config_file::place(&self.config, THEIRS, &mut files)?;
-        Ok(Place {
-            argv: self.argv(&theirs).collect(),
-            env: environment(env),
-            directory: directory.to_path_buf(),
-            files,
-            ..Place::default()
-        })
+        Ok(Place { files, ..Place::of(self.argv(&theirs).collect(), directory, env) })
     }
 
     fn settings(&self, service: &Surroundings<'_>) -> Vec<Fact> {

@@ -8,7 +8,7 @@ use super::image::{self, Files, Source, Usual};
 use super::{Kind, Surroundings, mosquitto_log};
 use crate::evidence::{Fact, Role};
 use crate::lab::container::Image;
-use crate::lab::enter::{Place, environment};
+use crate::lab::enter::Place;
 use crate::lab::process::ReadLine;
 use crate::scenario::{Fields, FileOrText, Port, ServiceWord};
 
@@ -99,13 +99,7 @@ impl Kind for Mosquitto {
     fn place(&self, directory: &Path, env: &[(String, String)]) -> std::io::Result<Place> {
         // `-v`: everything is logged, whatever the configuration says (mosquitto(8)); where to, it says, or else to standard error.
         let argv = ["mosquitto", "-v", "-c", CONFIG].map(String::from);
-        Ok(Place {
-            argv: argv.into(),
-            env: environment(env),
-            directory: directory.to_path_buf(),
-            files: vec![(PathBuf::from(CONFIG), self.config()?)],
-            ..Place::default()
-        })
+        Ok(Place { files: vec![(PathBuf::from(CONFIG), self.config()?)], ..Place::of(argv.into(), directory, env) })
     }
 
     fn settings(&self, service: &Surroundings<'_>) -> Vec<Fact> {

@@ -9,7 +9,7 @@ use regex::Regex;
 use super::session_log::{self, GROUPS, Pattern};
 use super::{Kind, Surroundings};
 use crate::evidence::{Fact, ProxyTimeouts, Role};
-use crate::lab::enter::{Place, environment};
+use crate::lab::enter::Place;
 use crate::lab::process::ReadLine;
 use crate::scenario::{Fields, Port, ServiceWord, Value};
 
@@ -119,12 +119,7 @@ impl Kind for Foreign {
     }
 
     fn place(&self, directory: &Path, env: &[(String, String)]) -> std::io::Result<Place> {
-        Ok(Place {
-            argv: self.argv.clone(),
-            env: environment(env),
-            directory: directory.to_path_buf(),
-            ..Place::default()
-        })
+        Ok(Place::of(self.argv.clone(), directory, env))
     }
 
     fn settings(&self, service: &Surroundings<'_>) -> Vec<Fact> {

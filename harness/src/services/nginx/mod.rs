@@ -18,7 +18,7 @@ use self::config::{Directive, Server};
 use super::session_log::{self, Pattern};
 use super::{Kind, Reload, Surroundings, config_file};
 use crate::evidence::{Fact, ProxyRules, ProxyServer, ProxyTimeouts, Role};
-use crate::lab::enter::{Place, environment};
+use crate::lab::enter::Place;
 use crate::lab::process::ReadLine;
 use crate::scenario::{Fields, FileOrText, ServiceWord};
 
@@ -121,13 +121,7 @@ impl Kind for Nginx {
         let mut files: Vec<(PathBuf, String)> = Vec::new();
         let config = config_file::place(&self.config, THEIRS, &mut files)?;
         let argv = ["nginx", "-e", "stderr", "-g", &ours(&theirs), "-c", &config];
-        Ok(Place {
-            argv: argv.map(String::from).to_vec(),
-            env: environment(env),
-            directory: directory.to_path_buf(),
-            files,
-            ..Place::default()
-        })
+        Ok(Place { files, ..Place::of(argv.map(String::from).to_vec(), directory, env) })
     }
 
     fn settings(&self, service: &Surroundings<'_>) -> Vec<Fact> {
