@@ -52,6 +52,12 @@ fn two_hours_pass_in_seconds_and_end_at_the_tick_that_the_kernel_computes() -> R
 }
 
 #[test]
+fn of_a_connection_with_the_ends_of_an_earlier_one_the_settings_are_known_too() -> Result {
+    play("ports-again.yaml", &[])?.expect_code(0)?;
+    Ok(())
+}
+
+#[test]
 fn runs_on_an_idle_and_on_a_busy_machine_see_the_same_to_a_millisecond() -> Result {
     let path = case::scenarios().join("seed").display().to_string();
     let full = || run(under_test!(), VIRTUAL, [path.as_str(), "--filter", "length=full"])?.expect_code(0);

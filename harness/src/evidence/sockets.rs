@@ -31,7 +31,8 @@ pub struct Watched {
 /// Reads socket options and reports each only when it is new or has changed.
 #[derive(Debug, Default)]
 pub struct Inspector {
-    known: HashMap<(Arc<str>, Pair), SocketOptions>,
+    /// By the socket's inode: another socket may have the same ends later.
+    known: HashMap<String, SocketOptions>,
 }
 
 impl Inspector {
@@ -40,13 +41,12 @@ impl Inspector {
         for program in programs {
             for &pid in &program.pids {
                 learn_threads(program, pid, routes, slice);
-                for socket in sockets_of(pid) {
+                for (inode, socket) in sockets_of(pid) {
                     let Some(options) = read(&socket, program) else { continue };
                     drop(socket);
-                    let key = (program.node.clone(), options.pair);
-                    if self.known.get(&key) != Some(&options) {
+                    if self.known.get(&inode) != Some(&options) {
                         ledger.put_now(Fact::SocketOptions(options.clone()));
-                        self.known.insert(key, options);
+                        self.known.insert(inode, options);
                     }
                 }
             }
@@ -62,17 +62,15 @@ fn learn_threads(program: &Watched, pid: i32, routes: &Routes, slice: u16) {
     }
 }
 
-/// The sockets of a process, as descriptors of our own, one at a time.
-fn sockets_of(pid: i32) -> impl Iterator<Item = OwnedFd> {
+/// The sockets of a process by their inodes, as descriptors of our own, one at a time.
+fn sockets_of(pid: i32) -> impl Iterator<Item = (String, OwnedFd)> {
     let process = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
     let folder = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     folder.filter_map(move |entry| {
-        let is_socket = fs::read_link(entry.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"));
+        // proc(5), `/proc/pid/fd/`: `socket:[INODE]`.
+        let inode = fs::read_link(entry.path()).ok()?.to_str()?.strip_prefix("socket:")?.to_owned();
         let fd = entry.file_name().to_str()?.parse().ok()?;
-        if !is_socket {
-            return None;
-        }
-        pidfd_getfd(process.as_ref()?, fd, PidfdGetfdFlags::empty()).ok()
+        Some((inode, pidfd_getfd(process.as_ref()?, fd, PidfdGetfdFlags::empty()).ok()?))
     })
 }
 

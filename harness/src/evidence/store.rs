@@ -29,8 +29,22 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Seen {
     facts: Vec<(i64, Fact)>,
-    states: HashMap<(String, Pair), TcpState>,
+    states: HashMap<(String, Pair), (TcpState, u64)>,
+    sockets: u64,
     last_ns: i64,
+}
+
+/// A socket of a connection, as it was last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its node.
+    pub node: String,
+    /// Its ends.
+    pub pair: Pair,
+    /// Its state.
+    pub state: TcpState,
+    /// Which socket of the lab it is, in the order in which they were first seen: another one may have the same ends later.
+    pub number: u64,
 }
 
 impl Ledger {
@@ -38,7 +52,11 @@ impl Ledger {
     pub fn put(&self, at_monotonic_ns: i64, fact: Fact) {
         let mut seen = self.seen();
         if let Fact::State { node, pair, new, .. } = &fact {
-            seen.states.insert((node.clone(), *pair), *new);
+            let key = (node.clone(), *pair);
+            let before = seen.states.get(&key).copied().filter(|(state, _)| *state != TcpState::Close);
+            let number = before.map_or(seen.sockets + 1, |(_, number)| number);
+            seen.sockets = seen.sockets.max(number);
+            seen.states.insert(key, (*new, number));
         }
         if matches!(fact, Fact::Segment(_) | Fact::State { .. } | Fact::ProxyLog(_) | Fact::Application { .. }) {
             seen.last_ns = seen.last_ns.max(at_monotonic_ns);
@@ -53,10 +71,23 @@ impl Ledger {
         self.put(clock::monotonic_ns(), fact);
     }
 
-    /// The last known state of each socket of a connection, by node.
+    /// The last known state of each socket of a connection.
     #[must_use]
-    pub fn states(&self) -> Vec<(String, Pair, TcpState)> {
-        self.seen().states.iter().map(|((node, pair), state)| (node.clone(), *pair, *state)).collect()
+    pub fn states(&self) -> Vec<Standing> {
+        let seen = self.seen();
+        let standing = |((node, pair), (state, number)): (&(String, Pair), &(TcpState, u64))| Standing {
+            node: node.clone(),
+            pair: *pair,
+            state: *state,
+            number: *number,
+        };
+        seen.states.iter().map(standing).collect()
+    }
+
+    /// How many sockets of connections have been seen so far.
+    #[must_use]
+    pub fn sockets(&self) -> u64 {
+        self.seen().sockets
     }
 
     /// Waits until `done` holds for the facts so far; it is asked again after every fact.
@@ -117,5 +148,29 @@ impl Ledger {
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
         // A collector that panicked in `put` left whole facts behind: they are still evidence.
         self.inner.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Context;
+    use super::*;
+
+    fn is_now(ledger: &Ledger, old: TcpState, new: TcpState) -> Result<Vec<(TcpState, u64)>, std::net::AddrParseError> {
+        let pair = Pair { local: "10.0.0.1:32768".parse()?, remote: "10.0.0.2:5672".parse()? };
+        ledger.put(0, Fact::State { node: "client".into(), pair, old, new, context: Context::Softirq });
+        Ok(ledger.states().into_iter().map(|socket| (socket.state, socket.number)).collect())
+    }
+
+    #[test]
+    fn a_socket_with_the_ends_of_one_that_is_closed_is_another() -> Result<(), std::net::AddrParseError> {
+        let ledger = Ledger::default();
+        assert_eq!(is_now(&ledger, TcpState::Close, TcpState::SynSent)?, [(TcpState::SynSent, 1)]);
+        assert_eq!(is_now(&ledger, TcpState::SynSent, TcpState::Established)?, [(TcpState::Established, 1)]);
+        assert_eq!(is_now(&ledger, TcpState::Established, TcpState::Close)?, [(TcpState::Close, 1)]);
+        assert_eq!(ledger.sockets(), 1);
+        assert_eq!(is_now(&ledger, TcpState::Close, TcpState::SynSent)?, [(TcpState::SynSent, 2)]);
+        assert_eq!(ledger.sockets(), 2);
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::process::{self, Process};
 use crate::evidence::routes::Routes;
 use crate::evidence::sockets::{Inspector, Watched};
-use crate::evidence::store::Ledger;
+use crate::evidence::store::{Ledger, Standing};
 use crate::evidence::{Fact, Pair, Role, TcpState};
 use crate::services::Kind;
 
@@ -115,8 +115,10 @@ impl Shared {
             _ => None,
         });
         let told: HashSet<Pair> = legs.flatten().collect();
-        let untold = |(node, pair, state): &(String, Pair, TcpState)| {
-            *state == TcpState::Established && proxies.contains(node.as_str()) && !told.contains(pair)
+        let untold = |socket: &Standing| {
+            socket.state == TcpState::Established
+                && proxies.contains(socket.node.as_str())
+                && !told.contains(&socket.pair)
         };
         self.ledger.states().iter().any(untold)
     }
@@ -145,18 +147,17 @@ pub fn state(of_table: netns::sockets::TcpState) -> Option<TcpState> {
 }
 
 async fn look_at_new_connections(shared: Arc<Shared>) {
-    // An attempt that is not answered is one of a session's, or a health check: only its proxy can tell, while it lasts.
-    let new = |fact: &Fact| matches!(fact, Fact::State { new: TcpState::Established | TcpState::SynSent, .. });
-    let made = |ledger: &Ledger| ledger.count(new);
     let (mut known, mut looked_at) = (0, HashSet::new());
     loop {
-        shared.ledger.until(|ledger| made(ledger) > known).await;
+        // An attempt that is not answered counts too: it is one of a session's, or a health check, and only its proxy can tell, while
+        // it lasts.
+        shared.ledger.until(|ledger| ledger.sockets() > known).await;
         tokio::time::sleep(SETTLING).await;
-        known = made(&shared.ledger);
+        known = shared.ledger.sockets();
         // A health check has come and gone by now: nobody can look at it any more, and there are hundreds of them.
-        let standing = shared.ledger.states().into_iter().filter(|(_, _, state)| *state != TcpState::Close);
-        let standing: HashSet<_> = standing.map(|(node, pair, _)| (node, pair)).collect();
-        let is_new = standing.iter().any(|connection| !looked_at.contains(connection));
+        let standing = shared.ledger.states().into_iter().filter(|socket| socket.state != TcpState::Close);
+        let standing: HashSet<_> = standing.map(|socket| socket.number).collect();
+        let is_new = standing.iter().any(|socket| !looked_at.contains(socket));
         looked_at = standing;
         if !is_new {
             continue;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Playing, Verb};
 use crate::clock::readable;
-use crate::evidence::store::Ledger;
-use crate::evidence::{Pair, TcpState};
+use crate::evidence::TcpState;
+use crate::evidence::store::{Ledger, Standing};
 use crate::lab::{Error, Lab};
 use crate::scenario::{NodeName, Word};
 
@@ -39,7 +39,9 @@ impl Verb for Wait {
                 let open = self.open(lab, &lab.ledger);
                 let mut open: Vec<_> = open
                     .iter()
-                    .map(|(node, pair, state)| format!("{node}: {} -> {} {state:?}", pair.local, pair.remote))
+                    .map(|Standing { node, pair, state, .. }| {
+                        format!("{node}: {} -> {} {state:?}", pair.local, pair.remote)
+                    })
                     .collect();
                 open.sort();
                 Error::Limit(format!(
@@ -54,11 +56,11 @@ impl Verb for Wait {
 
 impl Wait {
     /// The endpoints that nobody has ended yet: neither their application nor their kernel.
-    fn open(&self, lab: &Lab, ledger: &Ledger) -> Vec<(String, Pair, TcpState)> {
+    fn open(&self, lab: &Lab, ledger: &Ledger) -> Vec<Standing> {
         let standing = |state| {
             matches!(state, TcpState::Established | TcpState::CloseWait | TcpState::SynSent | TcpState::SynRecv)
         };
         let here = |node: &str| self.at.as_ref().is_none_or(|at| at == node) && !lab.is_off(node);
-        ledger.states().into_iter().filter(|(node, _, state)| standing(*state) && here(node)).collect()
+        ledger.states().into_iter().filter(|socket| standing(socket.state) && here(&socket.node)).collect()
     }
 }
