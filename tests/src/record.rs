@@ -36,8 +36,6 @@ struct Connection<'a> {
     log: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<&'a str>,
-    /// Which timers would have come next, where one ended it: of a connection that something else ended in a moment, the options of
-    /// not every socket may have been read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     next: Vec<&'a str>,
     endpoints: BTreeMap<&'a str, Endpoint<'a>>,
@@ -86,7 +84,7 @@ impl<'a> From<&'a Verdict> for Connection<'a> {
             since: verdict.since.as_ref().map(|since| since.what.as_str()),
             log: verdict.log.as_deref(),
             because: verdict.because.as_deref(),
-            next: if seconds(verdict).is_some() { in_order(&verdict.next) } else { Vec::new() },
+            next: in_order(&verdict.next),
             endpoints: endpoints.collect(),
         }
     }
