@@ -68,7 +68,7 @@ fn line(verdict: &Verdict, width: usize, longest: usize) -> String {
     let later = verdict.endpoints.iter().filter_map(|end| {
         let afterwards = end.afterwards.as_ref()?;
         let at = afterwards.at_s.map_or_else(String::new, |at| format!(" at {}", seconds(at)));
-        Some(format!("{}: closed, and then {}{at}", end.node, afterwards.mechanism))
+        Some(format!("{}: and then {}{at}", end.node, afterwards.mechanism))
     });
     let ends: Vec<_> = ends.into_iter().chain(later).collect();
     if !ends.is_empty() {

@@ -29,9 +29,6 @@ impl<'a> Connection<'a> {
     #[must_use]
     pub fn of(scene: Scene<'a>) -> Connection<'a> {
         let scenes = [scene, scene.peer()];
-        let named = |scope: Scope| scope == Scope::Cause || scope == Scope::Endpoint;
-        let judged =
-            |scene: &Scene<'_>| Decision::of(scene, Mechanism::ALL.iter().copied().filter(|m| named(m.entry().scope)));
         let opener = judged(&scenes[0]);
         // A host that was not reached has no endpoint: what became of the attempt is told by the end that made it.
         let acceptor = if scenes[1].never_reached() { opener.clone() } else { judged(&scenes[1]) };
@@ -302,23 +299,42 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// What the kernel did with the socket after its process had closed it, when that is no orderly close.
+    /// What became of the direction that the peer's FIN had left open, and of the socket after its process had closed it, when that is
+    /// no orderly close.
     fn afterwards(&self, side: usize) -> Option<Afterwards> {
         let scene = &self.scenes[side];
-        scene.kernel_end().filter(|end| end.way.by_process() || end.way == Way::GotFin)?;
-        let orphans = Mechanism::ALL.iter().copied().filter(|m| m.entry().scope == Scope::Orphan);
-        let decision = Decision::of(scene, orphans);
+        let end = scene.kernel_end().filter(|end| end.way.by_process() || end.way == Way::GotFin)?;
+        let past_fin = Scene { past_fin: true, ..*scene };
+        // Who closes may send RST behind its FIN (an abort, data for a socket that is gone): that is the same end. Only the wire tells
+        // whose RST it is.
+        let strangers = scene.model.has(Source::Wire) && !scene.peer().me().sent.iter().any(|seen| seen.flags.rst());
+        let cut_off = past_fin.kernel_end().filter(|later| {
+            let cuts = if later.way == Way::GotRst { strangers } else { !later.way.by_process() };
+            end.way == Way::GotFin && cuts
+        });
+        let decision = if cut_off.is_some() {
+            judged(&past_fin)
+        } else {
+            let orphans = Mechanism::ALL.iter().copied().filter(|m| m.entry().scope == Scope::Orphan);
+            Decision::of(scene, orphans)
+        };
         let Ruling::One(mechanism) = decision.ruling() else { return None };
         let judgement = decision.judgement(mechanism)?;
         Some(Afterwards {
             mechanism: mechanism.name().into(),
-            at_s: judgement.struck.map(seconds),
+            at_s: judgement.struck.or(cut_off.map(|later| later.at)).map(seconds),
             nominal_s: judgement.due.as_ref().map(|due| round(due.nominal.seconds())),
             since: judgement.due.as_ref().map(|due| Since { what: due.what.clone(), at_s: seconds(due.since) }),
             firm: decision.firm(),
             proof: judgement.supports.iter().map(|clue| format!("{}: {}", clue.source.name(), clue.text)).collect(),
         })
     }
+}
+
+/// The ruling on how an endpoint ended.
+fn judged(scene: &Scene<'_>) -> Decision {
+    let named = |scope: Scope| scope == Scope::Cause || scope == Scope::Endpoint;
+    Decision::of(scene, Mechanism::ALL.iter().copied().filter(|m| named(m.entry().scope)))
 }
 
 /// What an endpoint's application got to see of the end.

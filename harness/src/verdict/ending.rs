@@ -80,10 +80,13 @@ impl<'a> Scene<'a> {
     /// The first end that the kernel's trace shows.
     pub(super) fn first_kernel_end(&self) -> Option<Ending> {
         let me = self.me();
-        let left = |state| matches!(state, TcpState::Established | TcpState::SynSent | TcpState::SynRecv);
+        let left = |state| {
+            matches!(state, TcpState::Established | TcpState::SynSent | TcpState::SynRecv)
+                || self.past_fin && state == TcpState::CloseWait
+        };
         let change = me.states.iter().find(|change| left(change.old) && !left(change.new))?;
         let way = match change.new {
-            TcpState::FinWait1 => Way::SentFin,
+            TcpState::FinWait1 | TcpState::LastAck => Way::SentFin,
             TcpState::CloseWait => Way::GotFin,
             // tcp_reset() takes the RST, and then ends the socket; no socket outlives one that it took.
             _ if me.resets_received.iter().any(|at| *at <= change.at) => Way::GotRst,
@@ -105,6 +108,7 @@ impl<'a> Scene<'a> {
     pub(super) fn first_wire_end(&self) -> Option<Ending> {
         let me = self.me();
         let ends = |seen: &&Seen| seen.flags.fin() || seen.flags.rst();
+        let heard = |seen: &&Seen| seen.flags.fin() && !self.past_fin || seen.flags.rst();
         let ending = |seen: &Seen, fin, rst| Ending {
             at: seen.at,
             way: if seen.flags.rst() { rst } else { fin },
@@ -113,7 +117,7 @@ impl<'a> Scene<'a> {
         // What a rebooted host's new kernel sends is not this endpoint's doing.
         let alive = |seen: &&Seen| me.host_down.is_none_or(|down| seen.at <= down);
         let sent = me.sent.iter().filter(alive).find(ends).map(|seen| ending(seen, Way::SentFin, Way::SentRst));
-        let got = me.delivered.iter().filter(alive).find(ends).map(|seen| ending(seen, Way::GotFin, Way::GotRst));
+        let got = me.delivered.iter().filter(alive).find(heard).map(|seen| ending(seen, Way::GotFin, Way::GotRst));
         let first = match (sent, got) {
             (Some(sent), Some(got)) => Some(if got.at < sent.at { got } else { sent }),
             (sent, got) => sent.or(got),
@@ -130,6 +134,7 @@ impl<'a> Scene<'a> {
     pub fn log_end(&self) -> Option<Ending> {
         self.me().reports.iter().find_map(|(at, report)| {
             let way = match report {
+                Report::Eof if self.past_fin => return None,
                 Report::Eof => Way::GotFin,
                 Report::Error { errno } if matches!(errno.as_str(), "ECONNRESET" | "EPIPE") => Way::GotRst,
                 Report::Error { errno } if errno == DESTROYED => Way::Destroyed,

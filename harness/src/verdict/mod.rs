@@ -54,7 +54,7 @@ pub fn judge(events: &[Event]) -> Verdicts {
     let mut connections = Vec::new();
     let mut sessions: Vec<usize> = Vec::new();
     for index in order {
-        let scene = Scene { model: &model, joins: &joins, connection: index, side: 0 };
+        let scene = Scene { model: &model, joins: &joins, connection: index, side: 0, past_fin: false };
         let mut verdict = Connection::of(scene).verdict(&label(index));
         if let Some(client) = joins.session(index) {
             let number = sessions.iter().position(|session| *session == client).unwrap_or_else(|| {

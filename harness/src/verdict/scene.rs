@@ -24,6 +24,8 @@ pub struct Scene<'a> {
     pub connection: usize,
     /// The endpoint: 0 opened it, 1 accepted it.
     pub side: usize,
+    /// The peer's FIN is no end to this endpoint: what is asked for is what became of the direction that it left open.
+    pub past_fin: bool,
 }
 
 impl<'a> Scene<'a> {
@@ -42,7 +44,7 @@ impl<'a> Scene<'a> {
     /// The scene from the connection's other end.
     #[must_use]
     pub fn peer(&self) -> Scene<'a> {
-        Scene { side: 1 - self.side, ..*self }
+        Scene { side: 1 - self.side, past_fin: false, ..*self }
     }
 
     /// This endpoint is a proxy's.
@@ -71,7 +73,7 @@ impl<'a> Scene<'a> {
             return None;
         }
         let connection = self.joins.other_leg(self.connection)?;
-        Some(Scene { connection, side: 1 - self.side, ..*self })
+        Some(Scene { connection, side: 1 - self.side, past_fin: false, ..*self })
     }
 
     /// The session's legs at this proxy: the client's, the server's.

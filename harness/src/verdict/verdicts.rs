@@ -109,7 +109,7 @@ pub struct EndpointVerdict {
     pub afterwards: Option<Afterwards>,
 }
 
-/// How a socket ended that no process held any more.
+/// How a socket ended that no process held any more, or of which the peer had closed its direction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Afterwards {
     /// The mechanism.
