@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use netns::Namespace;
+use testcontainers::bollard::Docker;
 use testcontainers::core::Host;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt, TestcontainersError};
 
 use super::bundle::Folder;
-use super::process::Process;
+use super::process::{Held, Process};
 use super::{END_LIMIT, Error, Lab, Running, doing, engine};
 use crate::claim::{Claim, claim, try_claim};
 use crate::scenario::Service;
@@ -156,27 +157,17 @@ impl Lab {
             }
         };
         let id = container.inner.as_ref().map(|inner| inner.id().to_owned()).unwrap_or_default();
-        let process = match engine::main_process(&engine, &id).await.map_err(failed)? {
-            Ok(pid) => {
-                let moved = self.move_in(node, pid).await;
-                let process =
-                    Process::adopt(name, pid, container, &self.ledger, service.kind.reads(&self.around(service)));
-                match (moved, process) {
-                    (Ok(()), Ok(process)) => process,
-                    (Err(error), _) | (_, Err(error)) => {
-                        let _ = engine::remove(mark.name(), Some(name)).await;
-                        return Err(error);
-                    }
-                }
-            }
-            Err(code) => {
-                let last_words =
-                    Process::read_to_the_end(name, container, &self.ledger, service.kind.reads(&self.around(service)))
-                        .await;
-                last_words.map_err(failed)?;
-                return Err(self.not_ready(service, format!("it has ended with exit code {code}")));
-            }
+        let reads = service.kind.reads(&self.around(service));
+        let Some((held, network)) = hold(&engine, &id).await.map_err(failed)? else {
+            let code = engine::exit_code(&engine, &id, LAST_WORDS).await.map_err(failed)?;
+            Process::read_to_the_end(name, container, &self.ledger, reads).await.map_err(failed)?;
+            return Err(self.not_ready(service, format!("it has ended with exit code {code}")));
         };
+        if let Err(error) = self.move_in(node, network).await {
+            let _ = engine::remove(mark.name(), Some(name)).await;
+            return Err(error);
+        }
+        let process = Process::adopt(name, held, container, &self.ledger, &reads);
         Ok(Running { process: Arc::new(process), orders: None, reports: None })
     }
 
@@ -212,12 +203,19 @@ impl Lab {
     }
 
     /// The node goes on where the container's process is.
-    async fn move_in(&mut self, node: &str, pid: i32) -> Result<(), Error> {
-        let (node, namespace) = (self.node(node), Namespace::of_process(pid)?);
+    async fn move_in(&mut self, node: &str, namespace: Namespace) -> Result<(), Error> {
+        let node = self.node(node);
         self.network.move_to(node, namespace).await?;
         netns::sysctl::set_and_read_back(self.network.node(node)?, &[(EARLY_BIND.into(), "0".into())])?;
         Ok(())
     }
+}
+
+/// The main process of a container and its network namespace; `None` when it has ended, at whatever moment.
+async fn hold(engine: &Docker, id: &str) -> std::io::Result<Option<(Held, Namespace)>> {
+    let Some(pid) = engine::main_process(engine, id).await? else { return Ok(None) };
+    let held = Held::hold(pid);
+    Ok(held.and_then(|held| Some((held, Namespace::of_process(pid).ok()?))))
 }
 
 /// Name and tag of an image: a colon behind the last slash; a digest's colon is one, too.

@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::io::{ErrorKind, Write};
+use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::errors::Error as Refusal;
-use testcontainers::bollard::models::{ContainerCreateBody, ImageConfig};
+use testcontainers::bollard::models::{ContainerCreateBody, ContainerState, ImageConfig};
 use testcontainers::bollard::query_parameters::{
     CreateContainerOptions, InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
 };
@@ -20,6 +21,9 @@ use super::guard;
 
 /// The label with the run's name.
 pub const RUN: &str = "whyclosed.run";
+/// How often the engine is asked whether it has noticed the end of a container.
+const NOTICED_POLL: Duration = Duration::from_millis(20);
+
 /// The label with the service's name.
 pub const SERVICE: &str = "whyclosed.service";
 
@@ -102,15 +106,37 @@ pub async fn export(engine: &Docker, image: &str, mut archive: std::fs::File) ->
     written
 }
 
-/// The main process of a container, as this machine numbers it, or the exit code that it has ended with.
+/// The main process of a container, as this machine numbers it; `None` when it has ended.
 ///
 /// # Errors
 /// When the engine does not know the container.
-pub async fn main_process(engine: &Docker, id: &str) -> std::io::Result<Result<i32, i64>> {
+pub async fn main_process(engine: &Docker, id: &str) -> std::io::Result<Option<i32>> {
+    let pid = state(engine, id).await?.pid;
+    Ok(pid.and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 0))
+}
+
+/// What a container has ended with, as soon as its engine has noticed.
+///
+/// # Errors
+/// When the engine does not know the container, or has noticed nothing within the limit.
+pub async fn exit_code(engine: &Docker, id: &str, limit: Duration) -> std::io::Result<i64> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let state = state(engine, id).await?;
+        if state.running != Some(true) {
+            return Ok(state.exit_code.unwrap_or_default());
+        }
+        if Instant::now() > deadline {
+            let unnoticed = "its main process has ended, and the engine still says that it runs";
+            return Err(std::io::Error::new(ErrorKind::TimedOut, unnoticed));
+        }
+        tokio::time::sleep(NOTICED_POLL).await;
+    }
+}
+
+async fn state(engine: &Docker, id: &str) -> std::io::Result<ContainerState> {
     let inspected = engine.inspect_container(id, None::<InspectContainerOptions>).await;
-    let state = inspected.map_err(|refusal| unreachable(&refusal))?.state.unwrap_or_default();
-    let pid = state.pid.and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 0);
-    Ok(pid.ok_or(state.exit_code.unwrap_or_default()))
+    Ok(inspected.map_err(|refusal| unreachable(&refusal))?.state.unwrap_or_default())
 }
 
 /// Removes the containers of a run, or of one of its services; returns their services' names.
