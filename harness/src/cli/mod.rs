@@ -8,6 +8,7 @@ mod mechanisms;
 mod run;
 mod terminal;
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -82,7 +83,24 @@ enum Command {
 /// Does what the command line says.
 #[must_use]
 pub fn main() -> ExitCode {
-    let code = match Arguments::parse().command {
+    match Arguments::parse().command {
+        Command::Enter => enter(),
+        command => do_it(command, &environment()),
+    }
+}
+
+/// Comes to its place in the lab; a program of our own does there what it is.
+fn enter() -> ExitCode {
+    let Ok(own) = crate::lab::enter::enter() else { return ExitCode::from(BROKEN) };
+    let arguments = std::iter::once("whyclosed").chain(own.arguments.iter().map(String::as_str));
+    match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => do_it(arguments.command, &own.environment.into_iter().collect()),
+        Err(error) => error.exit(),
+    }
+}
+
+fn do_it(command: Command, environment: &HashMap<String, String>) -> ExitCode {
+    let code = match command {
         Command::Run(arguments) => run::main(&arguments),
         Command::Check(arguments) => check::main(&arguments),
         Command::Mechanisms => mechanisms::main(),
@@ -90,11 +108,11 @@ pub fn main() -> ExitCode {
         Command::Kernel(arguments) => kernel::main(&arguments),
         Command::Clean => clean::main(),
         Command::Enter => {
-            let _ = crate::lab::enter::enter();
+            eprintln!("a program that is in its place already cannot enter another");
             BROKEN
         }
         Command::Actor { part } => said(&crate::actors::act(&part)),
-        Command::Relay { arguments } => return proxy::relay::main(&arguments),
+        Command::Relay { arguments } => return proxy::relay::main(&arguments, environment),
         Command::Keeper => said(&crate::lab::keeper::keep()),
         Command::Guard { name } => said(&crate::lab::guard::guard(&name)),
         Command::Guest { .. } => crate::guest::init::main(),
@@ -104,6 +122,13 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(code)
+}
+
+/// What of this process's environment is text.
+fn environment() -> HashMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 fn said(result: &std::io::Result<()>) -> u8 {

@@ -4,6 +4,9 @@
 //! [`Place`] and the descriptors it needs. It enters the node's network namespace, gives itself mounts of its own (/proc, /dev
 //! with /dev/log, /tmp, /run), sends back the descriptor of its mount namespace, and becomes the program. A failure comes back as
 //! text; success closes the socket.
+//!
+//! A program of the harness's own (an actor, the relay) goes on in the same process: to start it anew would cost as much as all the
+//! rest of its start (in a guest some 400 page faults), and nothing of it would be different.
 
 use std::fs;
 use std::io::{IoSlice, IoSliceMut};
@@ -90,19 +93,26 @@ pub fn entered(socket: &OwnedFd) -> std::io::Result<Result<fs::File, String>> {
     }
 }
 
-/// What `whyclosed enter` does; it returns only when it failed, with the reason already sent to the harness.
-pub fn enter() -> std::io::Error {
-    let failure = match become_program() {
-        Ok(never) => match never {},
-        Err(error) => error,
-    };
-    let _ = nix::unistd::write(std::io::stdin(), failure.to_string().as_bytes());
-    failure
+/// A program of the harness's own, in its place.
+#[derive(Debug)]
+pub struct Own {
+    /// Its arguments, with the command that it is in front.
+    pub arguments: Vec<String>,
+    /// Its environment, whole.
+    pub environment: Vec<(String, String)>,
 }
 
-enum Never {}
+/// What `whyclosed enter` does; it returns when this very program is the one that was to come to its place.
+///
+/// # Errors
+/// When the program cannot come to its place or cannot be started; the reason has then been sent to the harness.
+pub fn enter() -> std::io::Result<Own> {
+    become_program().inspect_err(|failure| {
+        let _ = nix::unistd::write(std::io::stdin(), failure.to_string().as_bytes());
+    })
+}
 
-fn become_program() -> std::io::Result<Never> {
+fn become_program() -> std::io::Result<Own> {
     let (place, [net, syslog, input, output, error]) = receive()?;
     // A Ctrl-C at the terminal is for the harness, which then ends the lab in order.
     nix::unistd::setsid()?;
@@ -124,8 +134,14 @@ fn become_program() -> std::io::Result<Never> {
     std::env::set_current_dir(&place.directory)
         .map_err(|e| said(&format!("entering the directory {}", place.directory.display()), &e))?;
     let (program, arguments) = place.argv.split_first().ok_or_else(|| std::io::Error::other("no program to run"))?;
-    let own = program.is_empty();
-    let mut command = Command::new(if own { "/proc/self/exe" } else { program });
+    if program.is_empty() {
+        nix::unistd::dup2_stdout(output)?;
+        nix::unistd::dup2_stderr(error)?;
+        // Last: it takes the place of the harness's socket, whose end tells that the program runs.
+        nix::unistd::dup2_stdin(input)?;
+        return Ok(Own { arguments: arguments.to_vec(), environment: place.env });
+    }
+    let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(place.env.iter().map(|(k, v)| (k, v)));
     command.stdin(input).stdout(output).stderr(error);
     if let Some(user) = &place.user {

@@ -3,7 +3,7 @@
 //!
 //! A tracefs instance is a directory that outlives whoever made it, and a container is its engine's, so somebody must outlive
 //! the run. The guard is a process outside the run's PID namespace that waits for its standard input to close. It mounts tracefs
-//! for itself alone.
+//! for itself alone. A guest, whose kernel ends with its run, needs none.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -74,7 +74,8 @@ impl Mark {
 /// A tracefs instance of this run's own.
 #[derive(Debug)]
 pub struct Guard {
-    child: Child,
+    /// Nobody, in a guest.
+    child: Option<Child>,
     instance: PathBuf,
     mark: Arc<Mark>,
 }
@@ -102,8 +103,25 @@ impl Guard {
             return Err(doing(what, std::io::Error::other(said)));
         }
         let instance = PathBuf::from(format!("/proc/{}/root{INSTANCES}/{name}", child.id()));
-        let mark = Mark { name, lifeline: Mutex::new(child.stdin.take()), told: tokio::sync::OnceCell::new() };
-        Ok(Guard { child, instance, mark: Arc::new(mark) })
+        let lifeline = child.stdin.take();
+        Ok(Guard::of(Some(child), lifeline, name, instance))
+    }
+
+    /// The instance of a guest's only run, whose kernel ends with it: nobody has to outlive it.
+    ///
+    /// # Errors
+    /// When it cannot be made: a kernel without tracefs.
+    pub fn needless() -> Result<Guard, Error> {
+        let name = name_of_this_process();
+        let instance = Path::new(INSTANCES).join(&name);
+        let made = mount_on_tracing().and_then(|()| fs::create_dir(&instance));
+        made.map_err(|e| doing("making a tracefs instance for the kernel's evidence", e))?;
+        Ok(Guard::of(None, None, name, instance))
+    }
+
+    fn of(child: Option<Child>, lifeline: Option<ChildStdin>, name: String, instance: PathBuf) -> Guard {
+        let mark = Mark { name, lifeline: Mutex::new(lifeline), told: tokio::sync::OnceCell::new() };
+        Guard { child, instance, mark: Arc::new(mark) }
     }
 
     /// The run's name and its line to this guard.
@@ -122,7 +140,9 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.mark.end();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.wait();
+        }
     }
 }
 
@@ -210,6 +230,11 @@ fn mount_tracefs() -> std::io::Result<()> {
     const NONE: Option<&str> = None;
     unshare(CloneFlags::CLONE_NEWNS)?;
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)?;
+    mount_on_tracing()
+}
+
+fn mount_on_tracing() -> std::io::Result<()> {
+    const NONE: Option<&str> = None;
     match mount(Some("tracefs"), "/sys/kernel/tracing", Some("tracefs"), MsFlags::empty(), NONE) {
         // It is there already, as on most machines with systemd (mount(2)).
         Err(nix::errno::Errno::EBUSY) => Ok(()),

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +62,26 @@ pub struct Process {
     logs: Vec<tokio::task::JoinHandle<()>>,
     /// The container that it runs in, until that is removed.
     container: Mutex<Option<Container>>,
+    /// Every process of it has ended.
+    has_gone: AtomicBool,
+}
+
+/// A process that somebody else started, held so that it can be told from others after its end, too.
+#[derive(Debug)]
+pub struct Held {
+    pid: i32,
+    pidfd: OwnedFd,
+    mounts: fs::File,
+}
+
+impl Held {
+    /// Holds a process; `None` when it has ended.
+    #[must_use]
+    pub fn hold(pid: i32) -> Option<Held> {
+        let pidfd = pidfd(pid).ok()?;
+        let mounts = fs::File::open(format!("/proc/{pid}/ns/mnt")).ok()?;
+        Some(Held { pid, pidfd, mounts })
+    }
 }
 
 impl Process {
@@ -110,26 +131,17 @@ impl Process {
             tokio::spawn(read_syslog(syslog, ledger.clone(), name.clone(), launch.reads)),
         ];
         child.claim();
-        Ok(Process { name, pid, mounts, pidfd, logs, container: Mutex::default() })
+        Ok(Process { name, pid, mounts, pidfd, logs, container: Mutex::default(), has_gone: AtomicBool::new(false) })
     }
 
     /// Takes on the main process of a container.
-    ///
-    /// # Errors
-    /// When it has ended.
-    pub fn adopt(
-        name: &str,
-        pid: i32,
-        mut container: Container,
-        ledger: &Ledger,
-        reads: ReadLine,
-    ) -> Result<Process, Error> {
-        let failed = |e: std::io::Error| doing(&format!("taking on the process of `{name}`"), e);
-        let mounts = fs::File::open(format!("/proc/{pid}/ns/mnt")).map_err(failed)?;
-        let pidfd = pidfd(pid).map_err(failed)?;
+    #[must_use]
+    pub fn adopt(name: &str, held: Held, mut container: Container, ledger: &Ledger, reads: &ReadLine) -> Process {
+        let Held { pid, pidfd, mounts } = held;
         let name: Arc<str> = name.into();
-        read_container(&name, &mut container, ledger, &reads);
-        Ok(Process { name, pid, mounts, pidfd, logs: Vec::new(), container: Mutex::new(Some(container)) })
+        read_container(&name, &mut container, ledger, reads);
+        let container = Mutex::new(Some(container));
+        Process { name, pid, mounts, pidfd, logs: Vec::new(), container, has_gone: AtomicBool::new(false) }
     }
 
     /// Reads the log of a container that has ended, and removes it.
@@ -191,11 +203,9 @@ impl Process {
 
     /// Signals every process of this program.
     pub fn signal(&self, signal: Signal) {
-        for pid in self.pids() {
-            if let Ok(descriptor) = pidfd(pid) {
-                // It may have ended by itself meanwhile: then there is nothing to signal.
-                let _ = pidfd_send_signal(descriptor, signal);
-            }
+        for process in self.processes() {
+            // It may have ended by itself meanwhile: then there is nothing to signal.
+            let _ = pidfd_send_signal(process, signal);
         }
     }
 
@@ -210,8 +220,12 @@ impl Process {
     /// # Errors
     /// When one of them is still there after `limit`.
     pub async fn kill(&self, limit: Duration) -> Result<(), Error> {
-        self.signal(Signal::KILL);
-        self.gone(limit).await
+        let processes = self.processes();
+        for process in &processes {
+            // It may have ended by itself meanwhile: then there is nothing to signal.
+            let _ = pidfd_send_signal(process, Signal::KILL);
+        }
+        self.have_gone(processes, limit).await
     }
 
     /// Waits until every process of this program has ended.
@@ -219,8 +233,15 @@ impl Process {
     /// # Errors
     /// When one of them is still there after `limit`.
     pub async fn gone(&self, limit: Duration) -> Result<(), Error> {
+        self.have_gone(self.processes(), limit).await
+    }
+
+    fn processes(&self) -> Vec<OwnedFd> {
+        self.pids().into_iter().filter_map(|pid| pidfd(pid).ok()).collect()
+    }
+
+    async fn have_gone(&self, mut descriptors: Vec<OwnedFd>, limit: Duration) -> Result<(), Error> {
         let what = format!("ending `{}`", self.name);
-        let mut descriptors: Vec<OwnedFd> = self.pids().into_iter().filter_map(|pid| pidfd(pid).ok()).collect();
         // A process that is about to become a zombie has no namespaces any more: the main one is always waited for.
         descriptors.push(self.pidfd.try_clone().map_err(|e| doing(&what, e))?);
         for descriptor in descriptors {
@@ -231,6 +252,7 @@ impl Process {
             }
         }
         self.reap();
+        self.has_gone.store(true, Ordering::Relaxed);
         let container = self.contained().take();
         match container {
             Some(container) => container.remove().await.map_err(|e| doing(&what, e)),
@@ -276,9 +298,11 @@ impl Drop for Unclaimed {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.signal(Signal::KILL);
-        if ends_within(&self.pidfd, LAST_LIMIT) {
-            self.reap();
+        if !*self.has_gone.get_mut() {
+            self.signal(Signal::KILL);
+            if ends_within(&self.pidfd, LAST_LIMIT) {
+                self.reap();
+            }
         }
         for log in &self.logs {
             log.abort();

@@ -37,7 +37,7 @@ impl Stage {
     /// When the machine lacks something (root, tracefs).
     pub fn set(program: &Path, seed: u64) -> Result<Stage, Error> {
         let canary = Canary::start().map_err(|e| doing("starting the canary", e))?;
-        Stage::build(program, super::REAL, canary, seed)
+        Stage::build(program, super::REAL, canary, Guard::start(program)?, seed)
     }
 
     /// A stage in a guest whose clock is virtual; `align` waits for the moment at which its case begins and gives it, on
@@ -51,16 +51,15 @@ impl Stage {
         images: BTreeMap<String, Unpacked>,
         align: fn(u32) -> std::io::Result<i64>,
     ) -> Result<Stage, Error> {
-        let mut stage = Stage::build(program, super::VIRTUAL, Canary::still(), seed)?;
+        let mut stage = Stage::build(program, super::VIRTUAL, Canary::still(), Guard::needless()?, seed)?;
         stage.site.images = Arc::new(images);
         let aligned = align(ticks_per_second()).map_err(|e| doing("finding the phase of the kernel's timers", e))?;
         stage.site.wheel_ns = Some(aligned);
         Ok(stage)
     }
 
-    fn build(program: &Path, clock: &'static str, canary: Canary, seed: u64) -> Result<Stage, Error> {
+    fn build(program: &Path, clock: &'static str, canary: Canary, guard: Guard, seed: u64) -> Result<Stage, Error> {
         let keeper = Keeper::start(program)?;
-        let guard = Guard::start(program)?;
         let routes = Arc::new(Routes::default());
         let tracer = Tracer::start(guard.instance(), routes).map_err(|e| doing("reading the kernel's trace", e))?;
         let (program, tracer, mark) = (program.to_path_buf(), Arc::new(tracer), guard.mark());

@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    proxy::relay::main(&arguments)
+    proxy::relay::main(&arguments, &std::env::vars().collect())
 }

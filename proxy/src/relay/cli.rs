@@ -30,9 +30,10 @@ struct Asked {
     version: bool,
 }
 
-/// Runs the proxy with the arguments behind its name, to its end.
+/// Runs the proxy with the arguments behind its name, to its end; its configuration's `"$NAME"` are of `environment`
+/// (configuration manual, 2.3).
 #[must_use]
-pub fn main(arguments: &[String]) -> ExitCode {
+pub fn main(arguments: &[String], environment: &HashMap<String, String>) -> ExitCode {
     let asked = match read(arguments) {
         Ok(asked) => asked,
         Err(why) => {
@@ -44,7 +45,7 @@ pub fn main(arguments: &[String]) -> ExitCode {
         println!("relay {} (HAProxy's TCP mode, as of 2.6)", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
-    match run(&asked) {
+    match run(&asked, environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("{why}");
@@ -73,15 +74,14 @@ fn read(arguments: &[String]) -> Result<Asked, String> {
     Ok(asked)
 }
 
-fn run(asked: &Asked) -> Result<(), String> {
+fn run(asked: &Asked, environment: &HashMap<String, String>) -> Result<(), String> {
     let mut texts = Vec::new();
     for file in &asked.files {
         let text = std::fs::read_to_string(file).map_err(|e| format!("relay: reading {file}: {e}"))?;
         texts.push((file.as_str(), text));
     }
     let files: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
-    let environment: HashMap<String, String> = std::env::vars().collect();
-    let configuration = Configuration::read(&files, &environment);
+    let configuration = Configuration::read(&files, environment);
     let report = check(&configuration);
     let notes = report.render(std::io::stderr().is_terminal());
     if report.refused() {
