@@ -46,8 +46,9 @@ const VIRTUAL_ONLY: [&str; 7] = [
 ];
 
 /// Cases of services that are images that are also run on the virtual clock,
-const IMAGES_ON_BOTH: [&str; 5] = [
+const IMAGES_ON_BOTH: [&str; 6] = [
     "containers/haproxy",
+    "containers/nginx",
     "rabbitmq/frozen",
     "rabbitmq/never-acknowledges",
     "rabbitmq/pika-frozen-broker",

@@ -130,7 +130,6 @@ pub fn read(files: &Files) -> std::io::Result<Vec<(PathBuf, Vec<u8>)>> {
 pub fn chosen(named: Option<&Source>, usual: &Usual) -> Image {
     match named {
         Some(Source::Name(name)) if name == usual.name => {}
-        Some(Source::Name(name)) if name == usual.name => {}
         Some(source) => return named_by(source),
         None => {}
     }

@@ -2,7 +2,7 @@
 //!
 //! It is started as `nginx -e stderr -g ours -c user's`. Ours are directives of the main context: it stays in the foreground, and
 //! logs to standard error at level `info`, where it tells which connections it joins and why each session ended. A configuration
-//! with an `error_log` of its own in `stream` or `server` takes that away.
+//! with an `error_log` of its own in `stream` or `server` takes that away. In an image it is the same, by the image's shell.
 
 mod config;
 
@@ -15,9 +15,11 @@ use regex::Regex;
 use rustix::process::Signal;
 
 use self::config::{Directive, Server};
+use super::image::{self, Source, Usual};
 use super::session_log::{self, Pattern};
 use super::{Kind, Reload, Surroundings, config_file};
 use crate::evidence::{Fact, ProxyRules, ProxyServer, ProxyTimeouts, Role};
+use crate::lab::container::Image;
 use crate::lab::enter::Place;
 use crate::lab::process::ReadLine;
 use crate::scenario::{Fields, FileOrText, ServiceWord};
@@ -26,16 +28,22 @@ use crate::scenario::{Fields, FileOrText, ServiceWord};
 pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "proxy",
     value: Some("nginx"),
-    beside: &[],
-    about: "nginx's stream proxy with your own configuration: `config: nginx.conf`, or the text itself",
+    beside: &["image"],
+    about: "nginx's stream proxy with your own configuration: `config: nginx.conf`, or the text itself; `image: nginx:1.22` for one in a container",
     decode,
 };
+
+/// The image that is meant by its public name.
+const IMAGE: Usual = Usual { name: "nginx:1.22", instead: "whyclosed/nginx", variable: "WHYCLOSED_NGINX_IMAGE" };
 
 /// Where a configuration is that is a text in the scenario.
 const THEIRS: &str = "/run/whyclosed/nginx.conf";
 /// The stream module where it is not built in, as in Debian's packages; the first path is relative to nginx's prefix.
 const MODULES: [&str; 2] =
     ["/usr/share/nginx/modules/ngx_stream_module.so", "/usr/lib64/nginx/modules/ngx_stream_module.so"];
+/// What loads an image's modules, if it is one of Debian's packages. Where it is built in there are no such files, and a pattern
+/// that nothing matches is no error (nginx, `include`).
+const MODULES_OF_IMAGE: &str = "include /etc/nginx/modules-enabled/*.conf;";
 /// `NGX_TIMER_LAZY_DELAY` (nginx, src/event/ngx_event_timer.h): a timer is not moved for less than this.
 const LAZY: Duration = Duration::from_millis(300);
 /// How long a reload lets new workers start before the old ones are told (nginx, src/os/unix/ngx_process_cycle.c).
@@ -73,12 +81,15 @@ const LINES: [(&str, Option<&str>); 11] = [
 struct Nginx {
     config: FileOrText,
     port: Option<u16>,
+    /// The image that it runs from, if it is not this machine's own program.
+    image: Option<Source>,
 }
 
 fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
+    let image = image::source(fields)?;
     let config = fields.required::<FileOrText>("config")?;
     let port = servers(&config).first().and_then(|server| server.ports.first()).copied();
-    Some(Arc::new(Nginx { config, port }))
+    Some(Arc::new(Nginx { config, port, image }))
 }
 
 fn servers(config: &FileOrText) -> Vec<Server> {
@@ -86,16 +97,33 @@ fn servers(config: &FileOrText) -> Vec<Server> {
 }
 
 /// What is told to nginx besides the user's configuration; a directive that is there already would be refused as a second one.
-fn ours(theirs: &Directive) -> String {
-    let mut ours = String::from("error_log stderr info;");
-    if theirs.get("daemon").is_none() {
-        ours.push_str(" daemon off;");
-    }
+fn ours(theirs: &Directive, modules: Option<String>) -> String {
     let loads = theirs.all("load_module").chain(theirs.all("include")).next().is_some();
-    if let Some(module) = MODULES.iter().find(|module| !loads && Path::new(module).exists()) {
-        ours = format!("load_module {module}; {ours}");
+    let modules = modules.filter(|_| !loads).unwrap_or_default();
+    let foreground = if theirs.get("daemon").is_none() { " daemon off;" } else { "" };
+    format!("{modules} error_log stderr info;{foreground}")
+}
+
+/// What loads the stream module of this machine, where it is not built in.
+fn modules() -> Option<String> {
+    let module = MODULES.iter().find(|module| Path::new(module).exists())?;
+    Some(format!("load_module {module};"))
+}
+
+impl Nginx {
+    /// The words with which it is started on a configuration.
+    ///
+    /// # Errors
+    /// When that cannot be read, or sends it to the background.
+    fn argv(&self, config: &str, modules: Option<String>) -> std::io::Result<impl Iterator<Item = String> + use<>> {
+        let theirs = config::parse(&config_file::text(&self.config)?);
+        if theirs.get("daemon").is_some_and(|daemon| daemon != "off") {
+            return Err(std::io::Error::other(
+                "its configuration has `daemon on`: leave that out, it runs in the foreground here",
+            ));
+        }
+        Ok(["nginx", "-e", "stderr", "-g", &ours(&theirs, modules), "-c", config].map(String::from).into_iter())
     }
-    ours
 }
 
 impl Kind for Nginx {
@@ -111,17 +139,21 @@ impl Kind for Nginx {
         self.port
     }
 
+    fn ready_within(&self) -> Duration {
+        if self.image.is_some() { image::READY_WITHIN } else { Duration::from_secs(10) }
+    }
+
+    fn image(&self) -> std::io::Result<Option<Image>> {
+        let Some(source) = &self.image else { return Ok(None) };
+        let command = image::when_wired(self.argv(THEIRS, Some(MODULES_OF_IMAGE.into()))?);
+        let files = vec![(THEIRS.into(), config_file::text(&self.config)?.into_bytes())];
+        Ok(Some(Image { command, files, ..image::chosen(Some(source), &IMAGE) }))
+    }
+
     fn place(&self, directory: &Path, env: &[(String, String)]) -> std::io::Result<Place> {
-        let theirs = config::parse(&config_file::text(&self.config)?);
-        if theirs.get("daemon").is_some_and(|daemon| daemon != "off") {
-            return Err(std::io::Error::other(
-                "its configuration has `daemon on`: leave that out, it runs in the foreground here",
-            ));
-        }
         let mut files: Vec<(PathBuf, String)> = Vec::new();
         let config = config_file::place(&self.config, THEIRS, &mut files)?;
-        let argv = ["nginx", "-e", "stderr", "-g", &ours(&theirs), "-c", &config];
-        Ok(Place { files, ..Place::of(argv.map(String::from).to_vec(), directory, env) })
+        Ok(Place { files, ..Place::of(self.argv(&config, modules())?.collect(), directory, env) })
     }
 
     fn settings(&self, service: &Surroundings<'_>) -> Vec<Fact> {
