@@ -16,7 +16,8 @@
 //! `kernel` builds and finds), where the same program plays it as process 1.
 //!
 //! Beside them: `actors` (the programs that the lab runs), `clients` and `services` (what a scenario can name), `wheel` (the
-//! kernel's timers, pure), `play` (one case from build to teardown), `run` (many), `kernel` (that of the virtual clock), `cli`.
+//! kernel's timers, pure), `play` (one case from build to teardown), `run` (many), `kernel` (that of the virtual clock), `cli`, and
+//! `testing`, for other crates' tests.
 
 pub mod actors;
 mod chance;
@@ -35,6 +36,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod services;
+pub mod testing;
 pub mod verbs;
 pub mod verdict;
 pub mod wheel;
