@@ -32,7 +32,10 @@ fn every_saved_run_has_the_verdicts_of_its_snapshot() {
     settings.set_omit_expression(true);
     settings.bind(|| {
         for (name, events) in saved() {
-            insta::assert_yaml_snapshot!(name, judge(&events));
+            let mut verdicts = judge(&events);
+            // They are in the evidence, and say nothing of how a connection ended.
+            verdicts.connections.iter_mut().for_each(|verdict| verdict.addresses = None);
+            insta::assert_yaml_snapshot!(name, verdicts);
         }
     });
 }

@@ -5,6 +5,8 @@ mod clean;
 mod doctor;
 mod kernel;
 mod mechanisms;
+mod report;
+mod reports;
 mod run;
 mod terminal;
 
@@ -40,6 +42,8 @@ struct Arguments {
 enum Command {
     /// Run scenarios and judge every connection
     Run(run::Arguments),
+    /// Write reports of a run that has ended
+    Report(report::Arguments),
     /// Say what is wrong with scenarios, without running them
     Check(check::Arguments),
     /// Print the catalogue of mechanisms
@@ -102,6 +106,7 @@ fn enter() -> ExitCode {
 fn do_it(command: Command, environment: &HashMap<String, String>) -> ExitCode {
     let code = match command {
         Command::Run(arguments) => run::main(&arguments),
+        Command::Report(arguments) => report::main(&arguments),
         Command::Check(arguments) => check::main(&arguments),
         Command::Mechanisms => mechanisms::main(),
         Command::Doctor => doctor::main(),

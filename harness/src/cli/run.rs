@@ -1,14 +1,16 @@
 //! `whyclosed run PATH…`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::reports::Reports;
 use super::terminal::Terminal;
 use super::{BROKEN, FAILED, PASSED, check};
 use crate::guest::launch::Launcher;
 use crate::guest::processors;
 use crate::kernel;
+use crate::report::Ran;
 use crate::report::results::{self, CaseResult, Outcome, Results};
 use crate::report::table;
 use crate::run::{Plan, run};
@@ -16,6 +18,11 @@ use crate::scenario::parse_duration;
 
 /// Cases at a time on the real clock: they wait, they do not compute.
 const JOBS: usize = 16;
+
+/// The seed, unless another is given.
+const SEED: u64 = 1;
+/// The folder of results, unless another is given.
+const OUT: &str = "out";
 
 /// How long calls that still block may hold up the end of a run.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
@@ -29,6 +36,9 @@ pub struct Arguments {
     /// Run only cases whose name contains this
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
+    /// Run only cases that did not pass in the last run, as the results in DIR say
+    #[arg(long)]
+    failed: bool,
     /// Which clock: a guest kernel's, on which hours pass in a second, or this machine's own
     #[arg(long, value_name = "CLOCK", value_enum, default_value_t = Clock::default())]
     clock: Clock,
@@ -42,14 +52,16 @@ pub struct Arguments {
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
     stall: Duration,
     /// What all chance comes from: the same seed, the same losses on wires
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", default_value_t = SEED)]
     seed: u64,
     /// Where results, evidence and captures go
-    #[arg(long, value_name = "DIR", default_value = "out")]
+    #[arg(long, value_name = "DIR", default_value = OUT)]
     out: PathBuf,
     /// Print only what did not pass
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    reports: Reports,
 }
 
 /// A clock.
@@ -79,6 +91,17 @@ pub fn main(arguments: &Arguments) -> u8 {
     // Every text must be in the name: `--filter seed/idle --filter short`.
     let wanted = |name: &str| arguments.filter.iter().all(|text| name.contains(text.as_str()));
     let cases: Vec<_> = cases.into_iter().filter(|case| wanted(&case.name())).collect();
+    let cases = match if arguments.failed { failed(arguments, cases) } else { Ok(cases) } {
+        Ok(cases) if arguments.failed && cases.is_empty() => {
+            anstream::println!("everything passed in the last run: nothing to do");
+            return PASSED;
+        }
+        Ok(cases) => cases,
+        Err(error) => {
+            anstream::eprintln!("{error}");
+            return BROKEN;
+        }
+    };
     if cases.is_empty() {
         anstream::eprintln!("no case has `{}` in its name", arguments.filter.join("` and `"));
         return BROKEN;
@@ -133,11 +156,14 @@ fn attempt(arguments: &Arguments, cases: Vec<crate::Case>) -> Result<u8, Box<dyn
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);
     let results = results?;
     let code = code(&results);
-    results::write(&plan.out, &Results { version: 1, seed: arguments.seed, cases: results.clone() })
-        .map_err(|e| format!("writing {}: {e}", plan.out.join("results.json").display()))?;
     let rerun = rerun(arguments, &results);
-    let out = plan.out.join("results.json").display().to_string();
-    anstream::print!("{}", table::summary(&results, started.elapsed().as_secs_f64(), arguments.seed, &out, &rerun));
+    let wall_s = results::round(started.elapsed());
+    let results = Results { version: 1, seed: arguments.seed, wall_s, rerun, cases: results };
+    results::write(&plan.out, &results)
+        .map_err(|e| format!("writing {}: {e}", plan.out.join("results.json").display()))?;
+    let mut places = vec![plan.out.join("results.json").display().to_string()];
+    places.extend(arguments.reports.write(&Ran { results: &results, folder: &plan.out, rerun: &results.rerun })?);
+    anstream::print!("{}", table::summary(&results, &places));
     Ok(code)
 }
 
@@ -152,11 +178,41 @@ fn code(results: &[CaseResult]) -> u8 {
     }
 }
 
-/// The command that runs just what did not pass.
+/// Those of the cases that did not pass in the last run.
+fn failed(arguments: &Arguments, cases: Vec<crate::Case>) -> Result<Vec<crate::Case>, String> {
+    let file = arguments.out.join("results.json");
+    let last = results::read(&file).map_err(|e| {
+        format!("--failed needs the results of the last run, and {} cannot be read: {e}", file.display())
+    })?;
+    let bad = last.cases.iter().filter(|result| result.outcome != Outcome::Pass);
+    let bad: Vec<_> = bad.map(CaseResult::name).collect();
+    Ok(cases.into_iter().filter(|case| bad.contains(&case.name())).collect())
+}
+
+/// The command that runs just what did not pass; empty if everything did.
 fn rerun(arguments: &Arguments, results: &[CaseResult]) -> String {
-    let paths: Vec<_> = arguments.paths.iter().map(|path| path.display().to_string()).collect();
-    let bad: Vec<_> = results.iter().filter(|result| result.outcome != Outcome::Pass).map(CaseResult::name).collect();
-    let clock = if arguments.clock == Clock::default() { "" } else { " --clock real" };
-    let commands = bad.iter().map(|name| format!("whyclosed run {}{clock} --filter '{name}'", paths.join(" ")));
-    commands.collect::<Vec<_>>().join("\n  ")
+    let bad: Vec<_> = results.iter().filter(|result| result.outcome != Outcome::Pass).collect();
+    let mut words = vec!["whyclosed".to_string(), "run".into()];
+    words.extend(arguments.paths.iter().map(|path| quoted(&path.display().to_string())));
+    if arguments.clock != Clock::default() {
+        words.push("--clock real".into());
+    }
+    if arguments.seed != SEED {
+        words.push(format!("--seed {}", arguments.seed));
+    }
+    if arguments.out != Path::new(OUT) {
+        words.push(format!("--out {}", quoted(&arguments.out.display().to_string())));
+    }
+    match bad.as_slice() {
+        [] => return String::new(),
+        [one] => words.push(format!("--filter {}", quoted(&one.name()))),
+        _ => words.push("--failed".into()),
+    }
+    words.join(" ")
+}
+
+/// A word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:@%".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

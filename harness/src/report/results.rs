@@ -22,6 +22,12 @@ pub struct Results {
     /// What all chance in the run came from.
     #[serde(default)]
     pub seed: u64,
+    /// How long the whole run took, seconds of wall time.
+    #[serde(default)]
+    pub wall_s: f64,
+    /// The command that runs just what did not pass; empty if everything did.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rerun: String,
     /// One for each case.
     pub cases: Vec<CaseResult>,
 }
@@ -106,6 +112,14 @@ pub fn write(out: &Path, results: &Results) -> std::io::Result<()> {
     let file = BufWriter::new(fs::File::create(out.join("results.json"))?);
     serde_json::to_writer_pretty(file, results)?;
     Ok(())
+}
+
+/// Reads `results.json`.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub fn read(file: &Path) -> std::io::Result<Results> {
+    Ok(serde_json::from_slice(&fs::read(file)?)?)
 }
 
 /// Writes a case's resolved scenario, evidence and capture to its folder.

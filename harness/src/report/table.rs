@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use super::results::{CaseResult, Outcome};
+use super::results::{CaseResult, Outcome, Results};
 use crate::verdict::Verdict;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -21,7 +21,9 @@ pub fn case(result: &CaseResult) -> String {
         Outcome::Inconclusive => (BAD, "GAPS"),
         Outcome::Error => (BAD, "ERROR"),
     };
-    let mut text = format!("{style}{word:>5}{style:#}  {STRONG}{}{STRONG:#}\n", result.name());
+    let (name, clock_s, wall_s) = (result.name(), result.clock_s, result.wall_s);
+    let mut text =
+        format!("{style}{word:>5}{style:#}  {STRONG}{name}{STRONG:#}  {DIM}{clock_s:.1} s in {wall_s:.1} s{DIM:#}\n");
     let width = result.connections.iter().map(|verdict| verdict.name.len()).max().unwrap_or(0);
     let longest = result.connections.iter().map(|verdict| named(verdict).len()).max().unwrap_or(0);
     for verdict in &result.connections {
@@ -77,26 +79,27 @@ fn line(verdict: &Verdict, width: usize, longest: usize) -> String {
     text
 }
 
-/// The last line of a run: counts, time, where to look, and what to run again.
+/// The end of a run: what did not pass, once more, and a last line with counts, both clocks, where to look, and what to run again.
 #[must_use]
-pub fn summary(results: &[CaseResult], wall_s: f64, seed: u64, out: &str, rerun: &str) -> String {
-    let count = |outcome| results.iter().filter(|result| result.outcome == outcome).count();
+pub fn summary(run: &Results, places: &[String]) -> String {
+    let count = |outcome| run.cases.iter().filter(|result| result.outcome == outcome).count();
     let (passed, failed) = (count(Outcome::Pass), count(Outcome::Fail));
     let broken = count(Outcome::Error) + count(Outcome::Inconclusive);
-    let clock: f64 = results.iter().map(|result| result.clock_s).sum();
+    let clock: f64 = run.cases.iter().map(|result| result.clock_s).sum();
     let style = if failed + broken > 0 { BAD } else { GOOD };
     let mut text = String::new();
-    let bad: Vec<_> = results.iter().filter(|result| result.outcome != Outcome::Pass).collect();
-    if !bad.is_empty() && results.len() > 1 {
+    let bad: Vec<_> = run.cases.iter().filter(|result| result.outcome != Outcome::Pass).collect();
+    if !bad.is_empty() && run.cases.len() > 1 {
         text.push_str("\nNot passed:\n");
         for result in bad {
             text.push_str(&case(result));
         }
-        text.push_str(&format!("\nRun just these again:\n  {rerun}\n"));
     }
     let broken = if broken > 0 { format!(", {broken} without a verdict") } else { String::new() };
+    let again = if run.rerun.is_empty() { String::new() } else { format!("; again: {STRONG}{}{STRONG:#}", run.rerun) };
     text.push_str(&format!(
-        "\n{style}{passed} passed, {failed} failed{broken}{style:#}; {clock:.0} s of clocks in {wall_s:.1} s, seed {seed}; evidence in {out}\n"
+        "\n{style}{passed} passed, {failed} failed{broken}{style:#}; {clock:.0} s of clocks in {:.1} s, seed {}; see {}{again}\n",
+        run.wall_s, run.seed, places.join(", "),
     ));
     text
 }

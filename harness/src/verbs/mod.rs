@@ -72,3 +72,13 @@ pub const STEPS: &[Word<Arc<dyn Verb>>] = &[
     reading::RESUME_READING,
     destroy::DESTROY,
 ];
+
+/// Faults that last, each with what ends it, by name.
+pub const LASTING: &[(&str, &str)] = &[
+    (cut::CUT.name, cut::RESTORE.name),
+    (unplug::UNPLUG.name, unplug::PLUG.name),
+    (freeze::FREEZE.name, freeze::THAW.name),
+    (power::POWER_OFF.name, power::REBOOT.name),
+    (kill::KILL.name, start::START.name),
+    (reading::STOP_READING.name, reading::RESUME_READING.name),
+];

@@ -83,6 +83,7 @@ impl<'a> Connection<'a> {
             session: None,
             from,
             to,
+            addresses: Some([opener.me().pair.local, opener.me().pair.remote]),
             mechanism: UNKNOWN.into(),
             closed_by: None,
             signal: None,

@@ -31,6 +31,7 @@ mod translations;
 mod verdicts;
 mod way;
 
+pub use translations::undone;
 pub use verdicts::{AMBIGUOUS, Checks, EndpointVerdict, Next, Since, UNKNOWN, Verdict, Verdicts};
 
 use self::connection::Connection;

@@ -1,5 +1,7 @@
 //! What a verdict says.
 
+use std::net::SocketAddrV4;
+
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Source;
@@ -31,6 +33,10 @@ pub struct Verdict {
     pub from: String,
     /// The node that accepted it.
     pub to: String,
+    /// The addresses of who opened it and of who accepted it, with which it is found in the evidence and the capture; where a
+    /// firewall translates, those of the opener's side.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub addresses: Option<[SocketAddrV4; 2]>,
     /// The mechanism's name, `open`, `half-open`, `ambiguous` or `unknown`.
     pub mechanism: String,
     /// The node at which it acted.
