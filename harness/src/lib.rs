@@ -9,7 +9,7 @@
 //! evidence   facts from wire, kernel, settings, logs, timeline: ordered, numbered, lossless
 //! verdict    facts → mechanisms, a pure function; the scenario is not among its arguments
 //! expect     verdicts against the author's claim
-//! report     results.json, the table
+//! report     results.json, the table, the page and other reports
 //! ```
 //!
 //! A case is played on one of two clocks: this machine's (`run::stage`), or a guest kernel's (`guest`, with the kernel that

@@ -73,6 +73,12 @@ pub fn fixture(name: &str) -> PathBuf {
 }
 
 impl Run {
+    /// Where its results are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Results and evidence.
     ///
     /// # Errors

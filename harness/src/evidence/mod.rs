@@ -42,6 +42,7 @@ pub use told::{
 use std::collections::HashSet;
 use std::net::SocketAddrV4;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One fact, in its place in the list.
@@ -57,7 +58,7 @@ pub struct Event {
 }
 
 /// The kinds of source; a firm verdict needs two of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// Segments seen at both ends of every wire.

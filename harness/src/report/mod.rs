@@ -3,6 +3,8 @@
 
 pub mod flow;
 pub mod html;
+mod junit;
+mod markdown;
 pub mod results;
 pub mod table;
 
@@ -33,4 +35,4 @@ pub struct Report {
 }
 
 /// The reports that there are.
-pub const REPORTS: &[Report] = &[html::HTML];
+pub const REPORTS: &[Report] = &[html::HTML, junit::JUNIT, markdown::MARKDOWN];

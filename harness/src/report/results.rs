@@ -6,6 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::evidence::pcapng::{Crossing, Origin, Packet, PcapngWriter};
@@ -15,9 +16,10 @@ use crate::verdict::{Checks, Verdict};
 use crate::{Case, evidence};
 
 /// Everything that a run found.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Results {
-    /// The version of this format.
+    /// The version of this format: 1. Within it, fields may be added, and nothing else changes; a reader leaves out what it does not know.
+    #[schemars(extend("const" = 1))]
     pub version: u32,
     /// What all chance in the run came from.
     #[serde(default)]
@@ -33,12 +35,13 @@ pub struct Results {
 }
 
 /// What became of one case.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CaseResult {
     /// The scenario's name: `seed/idle`.
     pub scenario: String,
     /// The matrix's values, in the order of its dimensions.
     #[serde(serialize_with = "as_map", deserialize_with = "from_map")]
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
     pub case: Vec<(String, String)>,
     /// `real` or `virtual`.
     pub clock: String,
@@ -56,10 +59,13 @@ pub struct CaseResult {
     pub messages: Vec<String>,
     /// Where its evidence is, relative to this file.
     pub folder: String,
+    /// What `--keep` left of a case that did not pass, a line for each: how to enter a node, or where its files are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
 }
 
 /// How a case came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Every expectation holds.
@@ -87,6 +93,7 @@ impl CaseResult {
             checks: Vec::new(),
             messages: Vec::new(),
             folder: folder(case),
+            kept: Vec::new(),
         }
     }
 
@@ -112,6 +119,17 @@ pub fn write(out: &Path, results: &Results) -> std::io::Result<()> {
     let file = BufWriter::new(fs::File::create(out.join("results.json"))?);
     serde_json::to_writer_pretty(file, results)?;
     Ok(())
+}
+
+/// The JSON schema of `results.json`, which is published as `docs/results.schema.json`.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn schema() -> serde_json::Result<String> {
+    let generator = schemars::generate::SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut schema = generator.into_root_schema_for::<Results>();
+    schema.insert("title".into(), "results.json of whyclosed, version 1".into());
+    Ok(serde_json::to_string_pretty(&schema)? + "\n")
 }
 
 /// Reads `results.json`.

@@ -36,6 +36,9 @@ pub fn case(result: &CaseResult) -> String {
     for message in &result.messages {
         text.push_str(&format!("       {BAD}{message}{BAD:#}\n"));
     }
+    for kept in &result.kept {
+        text.push_str(&format!("       kept: {kept}\n"));
+    }
     text
 }
 

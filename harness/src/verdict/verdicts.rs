@@ -2,6 +2,7 @@
 
 use std::net::SocketAddrV4;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Source;
@@ -12,7 +13,7 @@ pub const AMBIGUOUS: &str = "ambiguous";
 pub const UNKNOWN: &str = "unknown";
 
 /// All verdicts of one case.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdicts {
     /// One for each connection, in the order of sessions.
     pub connections: Vec<Verdict>,
@@ -23,7 +24,7 @@ pub struct Verdicts {
 }
 
 /// Which mechanism closed a connection, who, when, and how it showed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// `orders client->lb`.
     pub name: String,
@@ -80,7 +81,7 @@ pub struct Verdict {
 }
 
 /// What a timer is counted from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Since {
     /// As people say it: `last payload from client`.
     pub what: String,
@@ -89,7 +90,7 @@ pub struct Since {
 }
 
 /// A runner-up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Next {
     /// Its name.
     pub mechanism: String,
@@ -98,7 +99,7 @@ pub struct Next {
 }
 
 /// How one endpoint ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EndpointVerdict {
     /// Its node.
     pub node: String,
@@ -116,7 +117,7 @@ pub struct EndpointVerdict {
 }
 
 /// How a socket ended that no process held any more, or of which the peer had closed its direction.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Afterwards {
     /// The mechanism.
     pub mechanism: String,
@@ -133,7 +134,7 @@ pub struct Afterwards {
 }
 
 /// A proxy's health checks of one server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Checks {
     /// `lb->s1`.
     pub name: String,

@@ -9,7 +9,7 @@
 //! families.rs  colours and signs of mechanisms
 //! links.rs     what links point to
 //! page.css     how it looks, by day and by night, on paper too
-//! page.js      one case at a time, filters, keys; without it everything is there, one below the other
+//! page.js      one case at a time, filters, keys; without it everything but the graphs is there, one below the other
 //! ```
 
 mod case;

@@ -37,6 +37,9 @@
     for (const on of document.querySelectorAll(".on")) on.classList.remove("on");
     for (const flow of document.querySelectorAll(".flow.sel")) flow.classList.remove("sel");
     if (!here) { scrollTo(0, 0); return; }
+    // A graph is markup in a comment until somebody looks at it.
+    const later = here.querySelector(".later");
+    if (later) later.outerHTML = later.firstChild.data;
     if (target.matches(".verdict")) {
       target.classList.add("on");
       here.querySelector(".flow")?.classList.add("sel");
