@@ -19,6 +19,6 @@ pub trait Progress: Send + Sync {
 pub struct Moment {
     /// Seconds since its timeline started, or, before that, since its lab was built.
     pub clock_s: f64,
-    /// The next timer of a connection, readable.
-    pub next: Option<String>,
+    /// The next timers of its sockets, readable, the first one first.
+    pub next: Vec<String>,
 }

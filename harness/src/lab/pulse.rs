@@ -18,6 +18,8 @@ const REAL: Duration = Duration::from_secs(1);
 const FIRST: Duration = Duration::from_millis(100);
 /// and later this share of the time that has passed: an hour tells no more than some ten times what a minute does.
 const SHARE: u32 = 16;
+/// Timers that are told of: more do not fit on a line.
+const NEXT: usize = 2;
 
 /// Who is told, and since when.
 pub struct Pulse {
@@ -62,25 +64,24 @@ impl Lab {
         }
         loop {
             tokio::time::sleep(pulse.spacing()).await;
-            let next = if watched { self.next_timer().await } else { None };
+            let next = if watched { self.next_timers().await } else { Vec::new() };
             pulse.progress.moment(&pulse.case, &Moment { clock_s: pulse.since.elapsed().as_secs_f64(), next });
         }
     }
 
-    /// The kernel timer that fires next on any node, readable.
-    async fn next_timer(&self) -> Option<String> {
-        let mut first: Option<(Duration, String)> = None;
+    /// The kernel timers that fire next on any node, readable.
+    async fn next_timers(&self) -> Vec<String> {
+        let mut timers: Vec<(Duration, String)> = Vec::new();
         for (index, node) in self.case.nodes.iter().enumerate() {
             let Ok(namespace) = self.network.node(index) else { continue };
             for socket in netns::sockets::tcp(namespace).await.unwrap_or_default() {
                 let Some((name, left)) = running(&socket) else { continue };
-                if first.as_ref().is_none_or(|(least, _)| left < *least) {
-                    let text = format!("{name} at {} in {}", node.name, readable(left));
-                    first = Some((left, text));
-                }
+                timers.push((left, format!("{name} at {} in {}", node.name, readable(left))));
             }
         }
-        first.map(|(_, text)| text)
+        timers.sort();
+        timers.dedup();
+        timers.into_iter().take(NEXT).map(|(_, text)| text).collect()
     }
 }
 
