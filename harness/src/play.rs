@@ -41,11 +41,16 @@ pub struct Played {
     pub stopped: Option<Error>,
 }
 
-/// Plays a case.
+/// Plays a case; its lab still stands.
 ///
 /// # Errors
 /// When the lab could not be built or a service not started: then there is no timeline and no verdict.
-pub async fn play(case: Arc<Case>, site: Site, canary: &Canary, progress: Arc<dyn Progress>) -> Result<Played, Error> {
+pub async fn play(
+    case: Arc<Case>,
+    site: Site,
+    canary: &Canary,
+    progress: Arc<dyn Progress>,
+) -> Result<(Played, Lab), Error> {
     let slice = Slice::claim(SLICE_LIMIT).await.map_err(|e| crate::lab::doing("claiming ephemeral ports", e))?;
     let ledger = Ledger::default();
     let lost_before = site.tracer.lost();
@@ -59,11 +64,16 @@ pub async fn play(case: Arc<Case>, site: Site, canary: &Canary, progress: Arc<dy
     let facts = ledger.take();
     // A guest plays one case, and nobody else is there.
     let facts = if site.wheel_ns.is_some() { facts } else { evidence::own(facts) };
-    // It goes down whatever became of the timeline; the first failure is the one that tells.
-    let down = lab.down().await;
-    let (frames, start_ns, clock_s, stopped) = played?;
-    down?;
-    Ok(Played { events: evidence::list(facts, start_ns), frames, start_ns, clock_s, stopped })
+    match played {
+        Ok((frames, start_ns, clock_s, stopped)) => {
+            Ok((Played { events: evidence::list(facts, start_ns), frames, start_ns, clock_s, stopped }, lab))
+        }
+        Err(error) => {
+            // The first failure is the one that tells.
+            let _ = lab.down().await;
+            Err(error)
+        }
+    }
 }
 
 async fn on_built(

@@ -15,7 +15,7 @@ use rand::{RngExt, SeedableRng};
 use whyclosed::run::REAL;
 use whyclosed_tests::case::scenarios;
 use whyclosed_tests::machine::{Standing, as_before, host_network, tracefs_instances, with_tracefs};
-use whyclosed_tests::program::{fixture, run, start};
+use whyclosed_tests::program::{fixture, run, run_text, start};
 use whyclosed_tests::{Failure, Result, ensure, under_test};
 
 const PROGRAM: &str = under_test!();
@@ -261,4 +261,46 @@ fn a_machine_with_tracefs_mounted_has_its_runs_as_any_other() -> Result {
         run(PROGRAM, REAL, [scenario.as_os_str()]).and_then(|run| run.expect_code(0))
     })?;
     played.map(drop)
+}
+
+/// An expectation that does not hold, of a server that goes on to listen.
+const NOT_HELD: &str = "title: A claim that does not hold\n\
+    nodes: { client: {}, s1: {} }\n\
+    wires: { client-s1: { ends: [client, s1] } }\n\
+    services: { s1: { node: s1, server: echo, port: 5672, echo: off } }\n\
+    clients: { orders: { node: client, connect: \"s1:5672\", protocol: tcp } }\n\
+    timeline: [ { send: { client: orders, bytes: 10 } }, { close: orders }, { idle: 100ms } ]\n\
+    expect: [ { connection: orders client->s1, mechanism: tcp-keepalive } ]\n";
+
+#[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
+fn a_kept_lab_stands_and_can_be_entered_until_clean_ends_it() -> Result {
+    let _alone = alone();
+    let before = Standing::look(PROGRAM)?;
+    let run = run_text(PROGRAM, REAL, NOT_HELD, &["--keep"])?.expect_code(1)?;
+    let command = run.printed.lines().find_map(|line| line.split_once("kept: s1: ")).map(|(_, command)| command);
+    let Some(command) = command else { return Err(Failure::new(run.printed)) };
+    let words: Vec<_> = command.split(' ').collect();
+    let entered = Command::new(words[0]).args(&words[1..]).args(["cat", "/proc/net/tcp"]).output()?;
+    let cleaned = Command::new(PROGRAM).arg("clean").output()?;
+    let table = String::from_utf8_lossy(&entered.stdout).into_owned();
+    // Port 5672, as proc(5) writes it.
+    ensure!(table.contains(":1628 "), "{command}: {table}{}", String::from_utf8_lossy(&entered.stderr));
+    ensure!(String::from_utf8_lossy(&cleaned.stdout).contains("the labs kept by process"), "{cleaned:?}");
+    as_before(PROGRAM, &before, LIMIT)
+}
+
+#[test]
+#[cfg_attr(not(whyclosed_root), ignore = "the real clock needs root: make test-real")]
+fn a_run_that_would_keep_its_labs_leaves_nothing_when_its_command_is_killed() -> Result {
+    let _alone = alone();
+    let before = Standing::look(PROGRAM)?;
+    let folder = tempfile::tempdir()?;
+    let mut command = Command::new(PROGRAM);
+    command.args(["run", "--keep", "--clock", REAL]).arg(fixture("daemons.yaml")).arg("--out").arg(folder.path());
+    let mut child = command.spawn()?;
+    std::thread::sleep(MOMENTS.end / 2);
+    child.kill()?;
+    child.wait()?;
+    as_before(PROGRAM, &before, LIMIT)
 }

@@ -189,3 +189,12 @@ fn what_failed_in_the_last_run_is_run_again_and_nothing_else() -> Result {
     ensure!(again.contains("0 passed, 1 failed"), "{again}");
     Ok(())
 }
+
+#[test]
+fn on_the_virtual_clock_what_the_programs_of_a_failed_case_wrote_is_kept() -> Result {
+    let folder = tempfile::tempdir()?;
+    let told = printed(&["--keep", "--filter", "wrong"], &[], folder.path())?;
+    let files = folder.path().join("marked/claim=wrong/files");
+    ensure!(files.is_dir() && told.contains("kept: what its programs wrote is in"), "{told}");
+    Ok(())
+}

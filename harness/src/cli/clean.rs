@@ -2,14 +2,15 @@
 
 use std::io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
 
-use super::{BROKEN, PASSED};
+use super::{BROKEN, PASSED, kept};
 use crate::guest::memory;
 use crate::lab::{engine, guard};
 
-/// Removes what killed runs may have left: everything else of a run ends with its processes.
+/// Ends labs that were kept, and removes what killed runs may have left: everything else of a run ends with its processes.
 pub fn main() -> u8 {
-    let mut removed: Vec<String> =
-        memory::sweep().iter().map(|folder| format!("folder {}", folder.display())).collect();
+    let kept = kept::end_all();
+    let mut removed: Vec<String> = kept.iter().map(|process| format!("the labs kept by process {process}")).collect();
+    removed.extend(memory::sweep().iter().map(|folder| format!("folder {}", folder.display())));
     let swept = if nix::unistd::geteuid().is_root() { guard::sweep() } else { Ok(Vec::new()) };
     let mut failed = false;
     match swept {

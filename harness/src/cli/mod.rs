@@ -3,6 +3,7 @@
 mod check;
 mod clean;
 mod doctor;
+mod kept;
 mod kernel;
 mod mechanisms;
 mod report;
@@ -52,7 +53,7 @@ enum Command {
     Doctor,
     /// Find the kernel of the virtual clock, or build it
     Kernel(kernel::Arguments),
-    /// Remove what killed runs may have left
+    /// End labs that `run --keep` left standing, and remove what killed runs may have left
     Clean,
     /// A program of the lab enters its place
     #[command(hide = true)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::kept::{self, Line};
 use super::reports::Reports;
 use super::terminal::Terminal;
 use super::{BROKEN, FAILED, PASSED, check};
@@ -23,6 +24,9 @@ const JOBS: usize = 16;
 const SEED: u64 = 1;
 /// The folder of results, unless another is given.
 const OUT: &str = "out";
+
+/// What is said when a person, or the end of who has asked for the run, ends it.
+const INTERRUPTED: &str = "interrupted; everything that ran has been ended";
 
 /// How long calls that still block may hold up the end of a run.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
@@ -57,6 +61,10 @@ pub struct Arguments {
     /// Where results, evidence and captures go
     #[arg(long, value_name = "DIR", default_value = OUT)]
     out: PathBuf,
+    /// Keep the lab of a case that does not pass: on the real clock it stands until `whyclosed clean`, and its nodes can be entered; on
+    /// the virtual clock, whose kernel ends with its case, what its programs wrote
+    #[arg(long)]
+    keep: bool,
     /// Print only what did not pass
     #[arg(long, short)]
     quiet: bool,
@@ -134,8 +142,14 @@ fn attempt(arguments: &Arguments, cases: Vec<crate::Case>) -> Result<u8, Box<dyn
             out: arguments.out.clone(),
             seed: arguments.seed,
             stall: arguments.stall,
+            keep: arguments.keep,
         }),
     };
+    // Before anything is made: what is to outlive the run is made by a process that does.
+    let line = Line::of_this_process();
+    if arguments.keep && guests.is_none() && line.is_none() {
+        return Ok(kept::in_background()?);
+    }
     let started = Instant::now();
     std::fs::create_dir_all(&arguments.out)
         .map_err(|e| format!("making the folder {} for the results: {e}", arguments.out.display()))?;
@@ -143,27 +157,50 @@ fn attempt(arguments: &Arguments, cases: Vec<crate::Case>) -> Result<u8, Box<dyn
     let _ = std::fs::remove_file(arguments.out.join("results.json"));
     let usual = || if guests.is_some() { processors::usable().len() } else { JOBS };
     let jobs = arguments.jobs.unwrap_or_else(usual).max(1);
-    let plan = Plan { program, out: arguments.out.clone(), jobs, seed: arguments.seed, guests };
+    let plan = Plan { program, out: arguments.out.clone(), jobs, seed: arguments.seed, keep: arguments.keep, guests };
     let audience = Arc::new(Terminal::new(cases.len(), arguments.quiet));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let results = runtime.block_on(async {
+    let ended = runtime.block_on(async {
         tokio::select! {
             results = run(cases, &plan, audience) => results.map_err(Box::<dyn std::error::Error>::from),
-            _ = tokio::signal::ctrl_c() => Err("interrupted; everything that ran has been ended".into()),
+            _ = tokio::signal::ctrl_c() => Err(INTERRUPTED.into()),
+            () = kept::cut(line.as_ref()) => Err(INTERRUPTED.into()),
         }
+    });
+    let told = ended.and_then(|(results, standing)| Ok((tell(arguments, &plan, results, started)?, standing)));
+    let code = told.and_then(|(code, standing)| {
+        if let Some(standing) = standing {
+            if let Some(line) = line {
+                line.hand_over(code);
+            }
+            runtime.block_on(async { kept::until_ended().await.and(standing.down().await.map_err(Into::into)) })?;
+        }
+        Ok(code)
     });
     // No call that still blocks may hold up the end.
     runtime.shutdown_timeout(SHUTDOWN_LIMIT);
-    let results = results?;
+    code
+}
+
+/// Writes results and reports, and says what came of the run.
+fn tell(
+    arguments: &Arguments,
+    plan: &Plan,
+    results: Vec<CaseResult>,
+    started: Instant,
+) -> Result<u8, Box<dyn std::error::Error>> {
     let code = code(&results);
     let rerun = rerun(arguments, &results);
     let wall_s = results::round(started.elapsed());
     let results = Results { version: 1, seed: arguments.seed, wall_s, rerun, cases: results };
-    results::write(&plan.out, &results)
-        .map_err(|e| format!("writing {}: {e}", plan.out.join("results.json").display()))?;
-    let mut places = vec![plan.out.join("results.json").display().to_string()];
+    let file = plan.out.join("results.json");
+    results::write(&plan.out, &results).map_err(|e| format!("writing {}: {e}", file.display()))?;
+    let mut places = vec![file.display().to_string()];
     places.extend(arguments.reports.write(&Ran { results: &results, folder: &plan.out, rerun: &results.rerun })?);
     anstream::print!("{}", table::summary(&results, &places));
+    if results.cases.iter().any(|result| !result.kept.is_empty()) && plan.guests.is_none() {
+        anstream::println!("labs of what did not pass still stand; `whyclosed clean` ends them");
+    }
     Ok(code)
 }
 

@@ -11,8 +11,9 @@ use nix::sys::resource::{Resource, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::channel::{Line, Teller};
-use super::{JOB, RESULT, RESULTS, mounts, wheel};
+use super::{FILES, JOB, RESULT, RESULTS, mounts, wheel};
 use crate::lab::unpacked::Unpacked;
+use crate::report::results::Outcome;
 use crate::run::stage::Stage;
 use crate::scenario::load;
 use crate::{Case, Vocabulary};
@@ -36,6 +37,8 @@ pub struct Job {
     pub images: BTreeMap<String, Unpacked>,
     /// Whether a person watches how it goes on.
     pub watched: bool,
+    /// Whether what its programs write is kept if the case does not pass.
+    pub keep: bool,
 }
 
 /// What `whyclosed guest` does; it does not return.
@@ -55,7 +58,7 @@ fn attempt() -> Result<(), Box<dyn std::error::Error>> {
         return Err("`whyclosed guest` is process 1 of a guest of `--clock virtual`, and nothing else".into());
     }
     let results = std::env::var(RESULTS).map_err(|_| format!("the kernel's command line has no {RESULTS}"))?;
-    mounts::mount_all(&results)?;
+    let above = mounts::mount_all(&results)?;
     setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS)?;
     let folder = Path::new(mounts::RESULTS);
     let job: Job = serde_json::from_slice(&fs::read(folder.join(JOB))?)?;
@@ -67,6 +70,9 @@ fn attempt() -> Result<(), Box<dyn std::error::Error>> {
     let result = runtime.block_on(stage.play(Arc::new(case), folder, teller.clone()));
     fs::write(folder.join(RESULT), serde_json::to_vec_pretty(&result)?)?;
     drop(stage);
+    if job.keep && result.outcome != Outcome::Pass {
+        above.copy(&folder.join(FILES))?;
+    }
     // What still blocks is nobody's concern: everything ends here.
     runtime.shutdown_timeout(Duration::ZERO);
     mounts::close_results()?;

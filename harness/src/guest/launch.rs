@@ -15,13 +15,13 @@ use super::console::{self, Console};
 use super::contain::Contained;
 use super::init::Job;
 use super::memory::Memory;
-use super::{JOB, RESULT, RESULTS, processors};
+use super::{FILES, JOB, RESULT, RESULTS, processors};
 use crate::Case;
 use crate::clock::readable;
 use crate::lab;
 use crate::lab::unpacked::{self, Unpacked};
 use crate::progress::Progress;
-use crate::report::results::{self, CaseResult};
+use crate::report::results::{self, CaseResult, Outcome};
 
 /// Memory of a guest; what it does not touch costs nothing.
 const MEMORY: &str = "mem=1024M";
@@ -92,6 +92,8 @@ pub struct Launcher {
     pub seed: u64,
     /// How long a guest may compute without its clock moving, wall time.
     pub stall: Duration,
+    /// Whether the files of a case that does not pass are kept.
+    pub keep: bool,
 }
 
 impl Launcher {
@@ -114,6 +116,10 @@ impl Launcher {
         let lines = if result.is_none() { guest.last_lines().await } else { Vec::new() };
         let mut result: CaseResult = result.ok_or(Error::Ended { status, lines })?;
         result.wall_s = results::round(started.elapsed());
+        if self.keep && result.outcome != Outcome::Pass {
+            result.kept.push(format!("what its programs wrote is in {}", folder.join(FILES).display()));
+            result.kept.push("its kernel has ended with it; with --clock real its nodes can be entered".into());
+        }
         Ok(result)
     }
 
@@ -126,7 +132,15 @@ impl Launcher {
         let _ = fs::remove_file(folder.join(RESULT));
         let file = fs::canonicalize(&case.file)
             .map_err(|e| doing(format!("finding the scenario {}", case.file.display()), e))?;
-        let job = Job { file, case: case.name(), program: self.program.clone(), seed: self.seed, images, watched };
+        let job = Job {
+            file,
+            case: case.name(),
+            program: self.program.clone(),
+            seed: self.seed,
+            images,
+            watched,
+            keep: self.keep,
+        };
         let job = serde_json::to_vec_pretty(&job).map_err(|e| failed(e.into()))?;
         fs::write(folder.join(JOB), job).map_err(failed)?;
         Ok(folder)

@@ -29,5 +29,7 @@ mod wheel;
 const RESULTS: &str = "WHYCLOSED_RESULTS";
 /// In that folder: what the guest is to do ([`init::Job`]).
 const JOB: &str = "guest.json";
+/// In that folder: what the guest's programs wrote, if it is to be kept.
+const FILES: &str = "files";
 /// In that folder: what came of it.
 const RESULT: &str = "result.json";

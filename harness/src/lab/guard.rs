@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
-use super::{Error, doing, engine};
+use super::{Error, doing, engine, outlive};
 
 const INSTANCES: &str = "/sys/kernel/tracing/instances";
 const PREFIX: &str = "whyclosed-";
@@ -161,6 +161,9 @@ pub fn guard(name: &str) -> std::io::Result<()> {
     }
     out.flush()?;
     nix::unistd::dup2_stdout(fs::OpenOptions::new().write(true).open("/dev/null")?)?;
+    if outlive::may_be_kept() {
+        outlive::let_go_of_standard_error()?;
+    }
     made?;
     let mut told = Vec::new();
     std::io::stdin().read_to_end(&mut told)?;

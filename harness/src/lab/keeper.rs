@@ -15,7 +15,7 @@ use std::sync::mpsc;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
-use super::{Error, doing};
+use super::{Error, doing, outlive};
 
 /// A run's PID namespace; everything in it ends when the last clone of this is dropped, or its process.
 #[derive(Clone, Debug)]
@@ -107,6 +107,9 @@ pub fn keep() -> std::io::Result<()> {
         let mut out = std::io::stdout();
         out.write_all(b"k")?;
         out.flush()?;
+    }
+    if outlive::may_be_kept() {
+        outlive::let_go_of_standard_error()?;
     }
     // If the parent died before PDEATHSIG was set, this returns at once.
     let mut sink = Vec::new();

@@ -4,6 +4,7 @@
 //! mod.rs      build, start, stop, tear down
 //! keeper.rs   the PID namespace in which all processes of a run live
 //! guard.rs    what outlives a run: its tracefs instance, its containers
+//! outlive.rs  labs that outlive the command that asked for them
 //! slices.rs   the ephemeral ports of a case
 //! firewall.rs what a firewall is to the network
 //! enter.rs    how a program comes to its place
@@ -25,6 +26,7 @@ pub mod enter;
 mod firewall;
 pub mod guard;
 pub mod keeper;
+pub mod outlive;
 pub mod process;
 mod programs;
 pub mod pulse;
@@ -35,6 +37,7 @@ pub mod watch;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -326,6 +329,21 @@ impl Lab {
         }
         self.ledger.put_now(Fact::SocketTables);
         Ok(())
+    }
+
+    /// Leaves everything as it is, for a person to look at, and gathers no evidence any more; gives the commands that enter its nodes.
+    ///
+    /// A node is held by a descriptor of this process and by no name, so the way to it leads through this process.
+    pub fn stand(&mut self) -> Vec<String> {
+        self.watch.stop();
+        self.translations.iter().for_each(tokio::task::JoinHandle::abort);
+        self.site.tracer.routes().remove(self.slice.number);
+        let ours = std::process::id();
+        let enter = |(index, node): (usize, &crate::scenario::Node)| {
+            let descriptor = self.network.node(index).ok()?.as_fd().as_raw_fd();
+            Some(format!("{}: nsenter --net=/proc/{ours}/fd/{descriptor}", node.name))
+        };
+        self.case.nodes.iter().enumerate().filter_map(enter).collect()
     }
 
     /// Ends everything: processes first, then the network.

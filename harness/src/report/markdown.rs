@@ -91,7 +91,8 @@ fn head(text: &mut String) {
 
 fn row(text: &mut String, case: &CaseResult, verdict: &Verdict) {
     let word = |word: &Option<String>| word.as_deref().map(plain).unwrap_or_default();
-    let time = |seconds: Option<f64>| seconds.map(|seconds| format!("{seconds} s")).unwrap_or_default();
+    let time =
+        |seconds: Option<f64>| seconds.map(|s| format!("{} s", (s * 1000.0).round() / 1000.0)).unwrap_or_default();
     let after = match (&verdict.because, &verdict.since) {
         (Some(because), _) => format!("because {}", plain(because)),
         (None, Some(since)) => plain(&since.what),

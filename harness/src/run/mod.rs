@@ -33,6 +33,8 @@ pub struct Plan {
     pub jobs: usize,
     /// What all chance comes from.
     pub seed: u64,
+    /// Whether the labs of cases that do not pass are kept, on this machine's own clock.
+    pub keep: bool,
     /// How guests are started; `None` plays on this machine's own kernel and clock.
     pub guests: Option<Launcher>,
 }
@@ -53,7 +55,7 @@ impl Venue {
     fn open(plan: &Plan) -> Result<Venue, Error> {
         Ok(match &plan.guests {
             Some(launcher) => Venue::Guests(launcher.clone()),
-            None => Venue::Here(Stage::set(&plan.program, plan.seed)?),
+            None => Venue::Here(Stage::set(&plan.program, plan.seed, plan.keep)?),
         })
     }
 
@@ -69,11 +71,37 @@ impl Venue {
     }
 }
 
-/// Runs cases and gives their results in the order of the cases.
+/// Labs that were kept, and what they need to stand. It is to be ended by [`Standing::down`], else it ends with this process.
+pub struct Standing(Arc<Venue>);
+
+impl Standing {
+    /// Ends them.
+    ///
+    /// # Errors
+    /// When one does not end.
+    pub async fn down(self) -> Result<(), Error> {
+        let ended = match self.0.as_ref() {
+            Venue::Here(stage) => stage.down().await,
+            Venue::Guests(_) => Ok(()),
+        };
+        ended.and(close(self.0).await)
+    }
+}
+
+async fn close(venue: Arc<Venue>) -> Result<(), Error> {
+    let down = tokio::task::spawn_blocking(move || drop(venue));
+    down.await.map_err(|e| doing("clearing the stage", std::io::Error::other(e)))
+}
+
+/// Runs cases and gives their results in the order of the cases, and the labs that were kept.
 ///
 /// # Errors
 /// When nothing can run on this machine at all.
-pub async fn run(cases: Vec<Case>, plan: &Plan, audience: Arc<dyn Audience>) -> Result<Vec<CaseResult>, Error> {
+pub async fn run(
+    cases: Vec<Case>,
+    plan: &Plan,
+    audience: Arc<dyn Audience>,
+) -> Result<(Vec<CaseResult>, Option<Standing>), Error> {
     let opening = plan.clone();
     let venue = tokio::task::spawn_blocking(move || Venue::open(&opening));
     let venue = Arc::new(venue.await.map_err(|e| doing("setting the stage", std::io::Error::other(e)))??);
@@ -93,7 +121,11 @@ pub async fn run(cases: Vec<Case>, plan: &Plan, audience: Arc<dyn Audience>) -> 
         results.push(ended.map_err(|e| doing("running a case", std::io::Error::other(e)))?);
     }
     results.sort_by_key(|(index, _)| *index);
-    let down = tokio::task::spawn_blocking(move || drop(venue));
-    down.await.map_err(|e| doing("clearing the stage", std::io::Error::other(e)))?;
-    Ok(results.into_iter().map(|(_, result)| result).collect())
+    let results = results.into_iter().map(|(_, result)| result).collect();
+    let stands = matches!(venue.as_ref(), Venue::Here(stage) if stage.stands());
+    if stands {
+        return Ok((results, Some(Standing(venue))));
+    }
+    close(venue).await?;
+    Ok((results, None))
 }

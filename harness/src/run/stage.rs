@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::canary::Canary;
@@ -14,30 +14,32 @@ use crate::expect;
 use crate::lab::guard::Guard;
 use crate::lab::keeper::Keeper;
 use crate::lab::unpacked::Unpacked;
-use crate::lab::{Error, Site, doing};
+use crate::lab::{Error, Lab, Site, doing};
 use crate::play::{Played, play};
 use crate::progress::Progress;
 use crate::report::results::{self, CaseResult, Outcome};
 use crate::verdict::{self, Verdicts};
 
 /// It goes down after the last case.
-#[derive(Debug)]
 pub struct Stage {
     clock: &'static str,
     site: Site,
     canary: Canary,
+    /// Labs of cases that did not pass, if they are to be kept.
+    standing: Option<Mutex<Vec<Lab>>>,
     // Last: the tracer's files must be closed before the guard removes the instance.
     _guard: Guard,
 }
 
 impl Stage {
-    /// A stage on this machine's own kernel.
+    /// A stage on this machine's own kernel; `keeps` the labs of cases that do not pass.
     ///
     /// # Errors
     /// When the machine lacks something (root, tracefs).
-    pub fn set(program: &Path, seed: u64) -> Result<Stage, Error> {
+    pub fn set(program: &Path, seed: u64, keeps: bool) -> Result<Stage, Error> {
         let canary = Canary::start().map_err(|e| doing("starting the canary", e))?;
-        Stage::build(program, super::REAL, canary, Guard::start(program)?, seed)
+        let stage = Stage::build(program, super::REAL, canary, Guard::start(program)?, seed)?;
+        Ok(Stage { standing: keeps.then(Mutex::default), ..stage })
     }
 
     /// A stage in a guest whose clock is virtual; `align` waits for the moment at which its case begins and gives it, on
@@ -64,7 +66,7 @@ impl Stage {
         let tracer = Tracer::start(guard.instance(), routes).map_err(|e| doing("reading the kernel's trace", e))?;
         let (program, tracer, mark) = (program.to_path_buf(), Arc::new(tracer), guard.mark());
         let site = Site { program, keeper, mark, images: Arc::default(), tracer, wheel_ns: None, seed };
-        Ok(Stage { clock, site, canary, _guard: guard })
+        Ok(Stage { clock, site, canary, standing: None, _guard: guard })
     }
 
     /// Plays a case, judges it, and writes its evidence to `folder`.
@@ -73,11 +75,49 @@ impl Stage {
         let played = play(case.clone(), self.site.clone(), &self.canary, progress).await;
         let mut result = CaseResult::new(&case, self.clock);
         match played {
-            Ok(played) => judge(&case, played, folder, &mut result),
+            Ok((played, lab)) => {
+                judge(&case, played, folder, &mut result);
+                self.strike(lab, &mut result).await;
+            }
             Err(error) => result.messages.push(error.to_string()),
         }
         result.wall_s = results::round(started.elapsed());
         result
+    }
+}
+
+impl Stage {
+    /// Ends a lab, or keeps it.
+    async fn strike(&self, mut lab: Lab, result: &mut CaseResult) {
+        if let Some(standing) = self.standing.as_ref().filter(|_| result.outcome != Outcome::Pass) {
+            result.kept = lab.stand();
+            standing.lock().unwrap_or_else(PoisonError::into_inner).push(lab);
+        } else if let Err(error) = lab.down().await {
+            result.outcome = Outcome::Error;
+            result.messages.push(error.to_string());
+        }
+    }
+
+    /// Whether a lab was kept.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.standing.as_ref().is_some_and(|labs| !labs.lock().unwrap_or_else(PoisonError::into_inner).is_empty())
+    }
+
+    /// Ends the labs that were kept.
+    ///
+    /// # Errors
+    /// When one does not end; the others have ended.
+    pub async fn down(&self) -> Result<(), Error> {
+        let labs = self
+            .standing
+            .as_ref()
+            .map(|labs| std::mem::take(&mut *labs.lock().unwrap_or_else(PoisonError::into_inner)));
+        let mut ended = Ok(());
+        for lab in labs.into_iter().flatten() {
+            ended = ended.and(lab.down().await);
+        }
+        ended
     }
 }
 
