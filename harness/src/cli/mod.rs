@@ -5,9 +5,11 @@ mod clean;
 mod doctor;
 mod kept;
 mod kernel;
+mod list;
 mod mechanisms;
 mod report;
 mod reports;
+mod new;
 mod run;
 mod terminal;
 
@@ -47,6 +49,10 @@ enum Command {
     Report(report::Arguments),
     /// Say what is wrong with scenarios, without running them
     Check(check::Arguments),
+    /// List cases: what each needs, and how long its timeline is
+    List(list::Arguments),
+    /// Write a small scenario to begin with
+    New(new::Arguments),
     /// Print the catalogue of mechanisms
     Mechanisms,
     /// Say what this machine has and lacks
@@ -109,6 +115,8 @@ fn do_it(command: Command, environment: &HashMap<String, String>) -> ExitCode {
         Command::Run(arguments) => run::main(&arguments),
         Command::Report(arguments) => report::main(&arguments),
         Command::Check(arguments) => check::main(&arguments),
+        Command::List(arguments) => list::main(&arguments),
+        Command::New(arguments) => new::main(&arguments),
         Command::Mechanisms => mechanisms::main(),
         Command::Doctor => doctor::main(),
         Command::Kernel(arguments) => kernel::main(&arguments),

@@ -58,5 +58,13 @@ pub struct Way<'a> {
     pub directory: &'a Path,
 }
 
+impl<'a> Way<'a> {
+    /// No way at all: for whoever only looks at what would be run.
+    #[must_use]
+    pub fn nowhere(directory: &'a Path) -> Way<'a> {
+        Way { source: Ipv4Addr::UNSPECIFIED, target: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), directory }
+    }
+}
+
 /// The protocols that there are.
 pub const PROTOCOLS: &[Word<Arc<dyn Protocol>>] = &[tcp::WORD, amqp::WORD, mqtt::WORD, command::WORD];

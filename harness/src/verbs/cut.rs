@@ -41,6 +41,10 @@ fn decode(value: Value<'_>, cuts: bool) -> Option<Arc<dyn Verb>> {
 }
 
 impl Verb for Cut {
+    fn object(&self) -> Option<&str> {
+        Some(&self.wire)
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             let (wire, direction) = (lab.wire(&self.wire), direction(lab, self.from.as_deref()));

@@ -32,6 +32,10 @@ struct Destroy {
 }
 
 impl Verb for Destroy {
+    fn object(&self) -> Option<&str> {
+        Some(&self.at)
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             let other = self.to.as_deref().map(|name| lab.case.nodes[lab.node(name)].address);

@@ -20,6 +20,10 @@ pub const FORGET: Word<Arc<dyn Verb>> = Word {
 struct Forget(String);
 
 impl Verb for Forget {
+    fn object(&self) -> Option<&str> {
+        Some(&self.0)
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             lab.network.forget(lab.node(&self.0)).await?;

@@ -29,6 +29,10 @@ struct Freeze {
 }
 
 impl Verb for Freeze {
+    fn object(&self) -> Option<&str> {
+        Some(&self.process)
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             let process = lab.process(&self.process)?;

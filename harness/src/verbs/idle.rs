@@ -18,6 +18,10 @@ pub const IDLE: Word<Arc<dyn Verb>> = Word {
 struct Idle(Duration);
 
 impl Verb for Idle {
+    fn lasts(&self) -> [Duration; 2] {
+        [self.0; 2]
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             lab.during(tokio::time::sleep(self.0)).await;

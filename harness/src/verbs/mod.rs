@@ -24,10 +24,14 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::actors::What;
 use crate::lab::{Error, Lab};
 use crate::scenario::Word;
+
+/// The verb that changes what a wire does to packets.
+pub const SHAPE: &str = shape::SHAPE.name;
 
 /// A step being played.
 pub type Playing<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
@@ -37,6 +41,16 @@ pub trait Verb: Debug + Send + Sync {
     /// The client or service that it orders about, and to do what.
     fn order(&self) -> Option<(&str, What)> {
         None
+    }
+
+    /// The service, client, node or wire that it is done to.
+    fn object(&self) -> Option<&str> {
+        self.order().map(|(name, _)| name)
+    }
+
+    /// How long it takes on the case's clock, at least and at most; what is over in a moment takes nothing.
+    fn lasts(&self) -> [Duration; 2] {
+        [Duration::ZERO; 2]
     }
 
     /// Plays the step.

@@ -27,6 +27,10 @@ pub const REBOOT: Word<Arc<dyn Verb>> = Word {
 struct PowerOff(String);
 
 impl Verb for PowerOff {
+    fn object(&self) -> Option<&str> {
+        Some(&self.0)
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             let node = lab.node(&self.0);
@@ -45,6 +49,10 @@ impl Verb for PowerOff {
 struct Reboot(String);
 
 impl Verb for Reboot {
+    fn object(&self) -> Option<&str> {
+        Some(&self.0)
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             let node = lab.node(&self.0);

@@ -22,6 +22,10 @@ pub const RELOAD: Word<Arc<dyn Verb>> = Word {
 struct Reload(String);
 
 impl Verb for Reload {
+    fn object(&self) -> Option<&str> {
+        Some(&self.0)
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async { lab.reload(&self.0).await })
     }

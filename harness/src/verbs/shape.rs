@@ -34,6 +34,10 @@ struct Shape {
 }
 
 impl Verb for Shape {
+    fn object(&self) -> Option<&str> {
+        Some(&self.wire)
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             let wire = lab.wire(&self.wire);

@@ -28,6 +28,10 @@ struct ShutdownSessions {
 }
 
 impl Verb for ShutdownSessions {
+    fn object(&self) -> Option<&str> {
+        Some(&self.proxy)
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             let process = lab.process(&self.proxy)?;

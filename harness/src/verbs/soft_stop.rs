@@ -20,6 +20,10 @@ pub const SOFT_STOP: Word<Arc<dyn Verb>> = Word {
 struct SoftStop(String);
 
 impl Verb for SoftStop {
+    fn object(&self) -> Option<&str> {
+        Some(&self.0)
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             let process = lab.process(&self.0)?;

@@ -32,6 +32,10 @@ fn decode(value: Value<'_>) -> Option<Arc<dyn Verb>> {
 }
 
 impl Verb for Start {
+    fn object(&self) -> Option<&str> {
+        Some(&self.process)
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             lab.injected("start", &self.process);

@@ -38,6 +38,10 @@ fn decode(value: Value<'_>, unplugs: bool) -> Option<Arc<dyn Verb>> {
 }
 
 impl Verb for Unplug {
+    fn object(&self) -> Option<&str> {
+        Some(&self.wire)
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             let (wire, node) = (lab.wire(&self.wire), lab.node(&self.at));

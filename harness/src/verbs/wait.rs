@@ -32,6 +32,14 @@ struct Wait {
 }
 
 impl Verb for Wait {
+    fn object(&self) -> Option<&str> {
+        self.at.as_deref()
+    }
+
+    fn lasts(&self) -> [Duration; 2] {
+        [Duration::ZERO, self.limit]
+    }
+
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
             let closed = lab.ledger.until(|ledger| self.open(lab, ledger).is_empty());
