@@ -16,8 +16,8 @@
 //! `kernel` builds and finds), where the same program plays it as process 1.
 //!
 //! Beside them: `actors` (the programs that the lab runs), `clients` and `services` (what a scenario can name), `needs` (what a case
-//! needs, before it is tried), `wheel` (the kernel's timers, pure), `play` (one case from build to teardown), `run` (many), `kernel`
-//! (that of the virtual clock), `cli`, and `testing`, for other crates' tests.
+//! needs, before it is tried), `lints` (traps in a scenario's text), `wheel` (the kernel's timers, pure), `play` (one case from
+//! build to teardown), `run` (many), `kernel` (that of the virtual clock), `cli`, and `testing`, for other crates' tests.
 
 pub mod actors;
 mod chance;
@@ -30,6 +30,7 @@ pub mod expect;
 pub mod guest;
 pub mod kernel;
 pub mod lab;
+pub mod lints;
 mod needs;
 pub mod play;
 pub mod progress;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{INVALID, PASSED};
 use crate::lab::slices;
+use crate::lints;
 use crate::scenario::{find, load};
 use crate::{Case, Vocabulary};
 
@@ -13,17 +14,41 @@ pub struct Arguments {
     /// Scenario files, or folders of them
     #[arg(required = true)]
     paths: Vec<PathBuf>,
+    /// End with exit code 2 when there is a warning
+    #[arg(long)]
+    deny_warnings: bool,
 }
 
 /// Says what is wrong with scenarios.
 pub fn main(arguments: &Arguments) -> u8 {
     match all(&arguments.paths) {
         Ok(cases) => {
-            anstream::println!("{} cases, all valid", cases.len());
-            PASSED
+            let warnings = warn(&cases);
+            let and = match warnings {
+                0 => String::new(),
+                1 => "; 1 warning".into(),
+                many => format!("; {many} warnings"),
+            };
+            anstream::println!("{} cases, all valid{and}", cases.len());
+            if arguments.deny_warnings && warnings > 0 { INVALID } else { PASSED }
         }
         Err(code) => code,
     }
+}
+
+/// Prints and counts the traps in cases; the cases of a file stand together.
+fn warn(cases: &[Case]) -> usize {
+    let mut count = 0;
+    for of_file in cases.chunk_by(|one, other| one.file == other.file) {
+        let file = of_file[0].file.display().to_string();
+        let source = std::fs::read_to_string(&of_file[0].file).unwrap_or_default();
+        let warnings = lints::warnings(&file, &source, of_file);
+        count += warnings.len();
+        if !warnings.is_empty() {
+            anstream::eprintln!("{}\n", warnings.render(true));
+        }
+    }
+    count
 }
 
 /// Loads all cases of some paths; prints all errors of all files.

@@ -46,6 +46,9 @@ pub struct Client<T> {
     pub user_timeout: Option<Duration>,
     /// When it connects.
     pub starts: Starts,
+    /// Its line in the file, counted from 1.
+    #[serde(skip)]
+    pub line: u32,
 }
 
 /// Where a client connects to.
@@ -202,6 +205,7 @@ fn client<W: Words>(name: &str, value: &Value<'_>, around: &Surroundings<'_>) ->
         keepalive: keepalive.unwrap_or_default(),
         user_timeout,
         starts: starts.unwrap_or_default(),
+        line: value.key_line(),
     })
 }
 

@@ -129,6 +129,12 @@ impl<'a> Value<'a> {
         self.span().line(self.context.source)
     }
 
+    /// The line of the key that leads here, counted from 1.
+    #[must_use]
+    pub fn key_line(&self) -> u32 {
+        self.owner.line(self.context.source)
+    }
+
     /// The folder of the scenario.
     #[must_use]
     pub fn directory(&self) -> &'a Path {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, Title};
 
 /// A range of bytes in the source of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,32 +114,43 @@ impl Errors {
     /// Draws every error with its file, line, column and source line, in colours for a terminal if asked.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
-        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let drawn: Vec<String> =
-            self.diagnostics.iter().map(|diagnostic| renderer.render(&[self.group(diagnostic)])).collect();
-        drawn.join("\n\n")
+        let title = |diagnostic| Level::ERROR.primary_title(message(diagnostic));
+        let groups =
+            self.diagnostics.iter().map(|diagnostic| group(title(diagnostic), diagnostic, &self.file, &self.source));
+        draw(groups, color)
     }
+}
 
-    fn group<'a>(&'a self, diagnostic: &'a Diagnostic) -> Group<'a> {
-        let mut group = Group::with_title(Level::ERROR.primary_title(&diagnostic.message));
-        if let Some(span) = diagnostic.span {
-            let mut snippet = Snippet::source(&self.source)
-                .path(&self.file)
-                .annotation(AnnotationKind::Primary.span(span.first_line(&self.source)));
-            if let Some((span, label)) = &diagnostic.also {
-                let place = AnnotationKind::Context.span(span.first_line(&self.source));
-                snippet = snippet.annotation(place.label(label));
-            }
-            group = group.element(snippet);
+pub(super) fn message(diagnostic: &Diagnostic) -> &str {
+    &diagnostic.message
+}
+
+/// Draws one after the other, with an empty line between them.
+pub(super) fn draw<'a>(groups: impl Iterator<Item = Group<'a>>, color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let drawn: Vec<String> = groups.map(|group| renderer.render(&[group])).collect();
+    drawn.join("\n\n")
+}
+
+/// What stands below its title: the place in the source, the note, the help.
+pub(super) fn group<'a>(title: Title<'a>, diagnostic: &'a Diagnostic, file: &'a str, source: &'a str) -> Group<'a> {
+    let mut group = Group::with_title(title);
+    if let Some(span) = diagnostic.span {
+        let mut snippet =
+            Snippet::source(source).path(file).annotation(AnnotationKind::Primary.span(span.first_line(source)));
+        if let Some((span, label)) = &diagnostic.also {
+            let place = AnnotationKind::Context.span(span.first_line(source));
+            snippet = snippet.annotation(place.label(label));
         }
-        if let Some(note) = &diagnostic.note {
-            group = group.element(Level::NOTE.message(note));
-        }
-        if let Some(help) = &diagnostic.help {
-            group = group.element(Level::HELP.message(help));
-        }
-        group
+        group = group.element(snippet);
     }
+    if let Some(note) = &diagnostic.note {
+        group = group.element(Level::NOTE.message(note));
+    }
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(help));
+    }
+    group
 }
 
 impl fmt::Display for Errors {

@@ -27,6 +27,7 @@ mod tree;
 mod units;
 mod variants;
 mod vocabulary;
+mod warnings;
 mod wire;
 
 use std::collections::HashMap;
@@ -48,6 +49,7 @@ pub use service::{Ready, Service};
 pub use step::Step;
 pub use units::{Bytes, Pace, Percent, Rate, Refusal, duration_text, parse_duration};
 pub use vocabulary::{ServiceWord, Word, Words};
+pub use warnings::Warnings;
 pub use wire::{Neighbours, Quality, Wire};
 
 use cursor::Context;

@@ -23,6 +23,9 @@ pub struct Node {
     /// What it does as a firewall; other nodes forward nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub firewall: Option<Firewall>,
+    /// Its line in the file, counted from 1.
+    #[serde(skip)]
+    pub line: u32,
 }
 
 /// Reads the section `nodes`.
@@ -49,17 +52,18 @@ pub(super) fn decode(section: &Value<'_>) -> Vec<Node> {
         let sysctls = fields.optional_value("sysctl").map(|place| sysctls(&place));
         let firewall = fields.optional("firewall");
         fields.finish();
-        nodes.push((NodeName::from(name), address, sysctls.unwrap_or_default(), firewall));
+        nodes.push((NodeName::from(name), address, sysctls.unwrap_or_default(), firewall, value.key_line()));
     }
     let taken: Vec<_> = given.iter().map(|(address, ..)| *address).collect();
     let mut free = free_addresses(&taken);
     nodes
         .into_iter()
-        .map(|(name, address, sysctls, firewall)| Node {
+        .map(|(name, address, sysctls, firewall, line)| Node {
             name,
             address: address.or_else(|| free.next()).unwrap_or(Ipv4Addr::UNSPECIFIED),
             sysctls,
             firewall,
+            line,
         })
         .collect()
 }

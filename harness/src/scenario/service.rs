@@ -31,6 +31,9 @@ pub struct Service<T> {
     /// How long it has to become ready; `None` leaves it to the kind of service.
     #[serde(serialize_with = "super::units::serialize_optional_duration")]
     pub ready_within: Option<Duration>,
+    /// Its line in the file, counted from 1.
+    #[serde(skip)]
+    pub line: u32,
 }
 
 /// What shows that a service is ready; all that is given must hold.
@@ -90,6 +93,7 @@ fn service<W: Words>(name: &str, value: &Value<'_>) -> Option<Service<W::Service
         env: env.unwrap_or_default(),
         ready,
         ready_within,
+        line: value.key_line(),
     })
 }
 
