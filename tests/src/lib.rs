@@ -9,8 +9,10 @@
 //! case.rs       one case of a scenario: run, and compared with its snapshot
 //! nginx.rs      in what nginx differs from HAProxy
 //! record.rs     what a snapshot holds
+//! reference.rs  the parts of docs/ that are made from the decoder's tables
 //! shown.rs      where verdicts name each mechanism
 //! turn.rs       how many cases are played at once
+//! json.rs       YAML as other tools read it, and the JSON Schema
 //! found.rs      results and evidence of a run, read back
 //! machine.rs    what a run could leave behind, and what it must not touch
 //! ```
@@ -22,11 +24,13 @@ pub mod differences;
 pub mod ends;
 pub mod found;
 pub mod generate;
+pub mod json;
 pub mod load;
 pub mod machine;
 pub mod nginx;
 pub mod program;
 pub mod record;
+pub mod reference;
 pub mod shown;
 pub mod turn;
 

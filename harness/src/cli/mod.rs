@@ -11,6 +11,7 @@ mod report;
 mod reports;
 mod new;
 mod run;
+mod schema;
 mod terminal;
 
 use std::collections::HashMap;
@@ -55,6 +56,8 @@ enum Command {
     New(new::Arguments),
     /// Print the catalogue of mechanisms
     Mechanisms,
+    /// Print the JSON Schema of scenarios, for editors
+    Schema,
     /// Say what this machine has and lacks
     Doctor,
     /// Find the kernel of the virtual clock, or build it
@@ -118,6 +121,7 @@ fn do_it(command: Command, environment: &HashMap<String, String>) -> ExitCode {
         Command::List(arguments) => list::main(&arguments),
         Command::New(arguments) => new::main(&arguments),
         Command::Mechanisms => mechanisms::main(),
+        Command::Schema => schema::main(),
         Command::Doctor => doctor::main(),
         Command::Kernel(arguments) => kernel::main(&arguments),
         Command::Clean => clean::main(),

@@ -10,6 +10,8 @@ use super::{BROKEN, PASSED};
 const SCENARIO: &str = include_str!("new.yaml");
 /// What scenarios' files end with; [`crate::scenario::find`] looks for these.
 const EXTENSION: &str = "yaml";
+/// The schema of scenarios, as this program's own library has it: beside the files that name it, or above.
+const SCHEMA: &str = "scenario.schema.json";
 
 /// What is to be written.
 #[derive(Debug, clap::Args)]
@@ -56,7 +58,8 @@ fn write(name: &Path) -> Result<PathBuf, String> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| format!("making the folder {}: {error}", folder.display()))?;
     }
-    let written = File::create_new(&path).and_then(|mut file| file.write_all(SCENARIO.as_bytes()));
+    let text = format!("{}{SCENARIO}", schema_line(&path));
+    let written = File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
     match written {
         Ok(()) => Ok(path),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -64,6 +67,15 @@ fn write(name: &Path) -> Result<PathBuf, String> {
         }
         Err(error) => Err(format!("writing {shown}: {error}")),
     }
+}
+
+/// The line by which editors find the schema, if there is one beside the file or above it.
+fn schema_line(path: &Path) -> String {
+    let folder = std::path::absolute(path).ok().and_then(|path| path.parent().map(Path::to_owned)).unwrap_or_default();
+    let above = folder.ancestors().position(|folder| folder.join(SCHEMA).is_file());
+    above.map_or_else(String::new, |levels| {
+        format!("# yaml-language-server: $schema={}{SCHEMA}\n", "../".repeat(levels))
+    })
 }
 
 #[cfg(test)]
@@ -84,6 +96,15 @@ mod tests {
         let path = write(&folder.path().join("mine/hang")).unwrap();
         assert_eq!(path, folder.path().join("mine/hang.yaml"));
         assert_eq!(std::fs::read_to_string(path).unwrap(), SCENARIO);
+    }
+
+    #[test]
+    fn a_file_below_a_schema_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(SCHEMA), "{}").unwrap();
+        let path = write(&folder.path().join("mine/hang")).unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.starts_with("# yaml-language-server: $schema=../scenario.schema.json\ntitle: "), "{text}");
     }
 
     #[test]

@@ -5,15 +5,26 @@ use std::sync::Arc;
 use super::{Protocol, Way};
 use crate::actors::manners::{keepalive, milliseconds};
 use crate::actors::{Manners, Part, What};
+use crate::keys;
 use crate::lab::enter::{Place, environment};
-use crate::scenario::{Client, Heartbeat, Value, Word};
+use crate::scenario::{Client, Heartbeat, Shaped, Value, Word};
 
 /// The word in a scenario.
 pub const WORD: Word<Arc<dyn Protocol>> = Word {
     name: "amqp",
-    about: "an AMQP 0-9-1 client, the library lapin: `heartbeat: off | 60s`, what the broker proposes unless given",
+    about: "an AMQP 0-9-1 client: the library lapin",
+    example: "",
+    takes: AmqpKeys::SHAPE,
     decode,
 };
+
+keys! {
+    /// The key of an AMQP client.
+    struct AmqpKeys {
+        HEARTBEAT: optional Heartbeat = "heartbeat", "30s", "what the broker proposes",
+            "what it asks for: whole seconds, or `off`, which it gets whatever the broker proposes";
+    }
+}
 
 #[derive(Debug)]
 struct Amqp {
@@ -21,8 +32,8 @@ struct Amqp {
 }
 
 fn decode(value: Value<'_>) -> Option<Arc<dyn Protocol>> {
-    let mut fields = value.fields()?;
-    let heartbeat_s = fields.optional::<Heartbeat>("heartbeat").map(|heartbeat| heartbeat.0);
+    let mut fields = value.fields(AmqpKeys::TABLE)?;
+    let heartbeat_s = fields.optional(AmqpKeys::HEARTBEAT).map(|heartbeat| heartbeat.0);
     fields.finish();
     Some(Arc::new(Amqp { heartbeat_s }))
 }

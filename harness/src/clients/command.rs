@@ -4,16 +4,27 @@ use std::sync::Arc;
 
 use super::{Protocol, Way, library_words};
 use crate::actors::What;
+use crate::keys;
 use crate::lab::enter::{Place, environment};
 use crate::lab::process::ReadLine;
-use crate::scenario::{Client, Value, Word};
+use crate::scenario::{Client, Shaped, Value, Word};
 
 /// The word in a scenario.
 pub const WORD: Word<Arc<dyn Protocol>> = Word {
     name: "command",
-    about: "any program that connects by itself: `protocol: { command: [program, argument] }`; TARGET_HOST and TARGET_PORT tell it where",
+    about: "any program that connects by itself, started without a shell",
+    example: "command: [python3, worker.py]",
+    takes: CommandKeys::SHAPE,
     decode,
 };
+
+keys! {
+    /// The key of a program of one's own.
+    struct CommandKeys {
+        COMMAND: required Vec<String> = "command", "[python3, worker.py]",
+            "the program with its arguments, started without a shell; it finds its target in `TARGET_HOST` and `TARGET_PORT`";
+    }
+}
 
 #[derive(Debug)]
 struct Command {
@@ -21,12 +32,12 @@ struct Command {
 }
 
 fn decode(value: Value<'_>) -> Option<Arc<dyn Protocol>> {
-    let mut fields = value.fields()?;
-    let argv = fields.required::<Vec<String>>("command");
+    let mut fields = value.fields(CommandKeys::TABLE)?;
+    let argv = fields.required(CommandKeys::COMMAND);
     fields.finish();
     let argv = argv?;
     if argv.first().is_none_or(String::is_empty) {
-        fields.error_at("command", "the command names no program");
+        fields.error_at(CommandKeys::COMMAND.name, "the command names no program");
         return None;
     }
     Some(Arc::new(Command { argv }))

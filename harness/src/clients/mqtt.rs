@@ -7,15 +7,13 @@ use super::{Protocol, Way};
 use crate::actors::manners::{keepalive, milliseconds};
 use crate::actors::mqtt::{Pingresp, Settings, Version};
 use crate::actors::{Manners, Part, What};
+use crate::keys;
 use crate::lab::enter::{Place, environment};
-use crate::scenario::{Client, Fields, Heartbeat, Value, Word};
+use crate::scenario::{Choice, Client, Fields, Heartbeat, Optional, Shaped, Value, Word};
 
 /// The word in a scenario.
-pub const WORD: Word<Arc<dyn Protocol>> = Word {
-    name: "mqtt",
-    about: "an MQTT client, the library rumqttc: `keep alive: off | 60s`, `version: 3.1.1 | 5`, `pingresp: enforced | ignored`",
-    decode,
-};
+pub const WORD: Word<Arc<dyn Protocol>> =
+    Word { name: "mqtt", about: "an MQTT client: the library rumqttc", example: "", takes: MqttKeys::SHAPE, decode };
 
 /// rumqttc's `MqttOptions::new`.
 const KEEP_ALIVE_S: u16 = 60;
@@ -23,6 +21,32 @@ const KEEP_ALIVE_S: u16 = 60;
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// rumqttc refuses less in MQTT 5, and none at all (v5 `MqttOptions::set_keep_alive`).
 const LEAST_OF_FIVE: Duration = Duration::from_secs(5);
+
+keys! {
+    /// The keys of an MQTT client.
+    struct MqttKeys {
+        KEEP_ALIVE: optional Heartbeat = "keep alive", "30s", "60s",
+            "what it asks for: whole seconds, or `off`. Not to be confused with TCP's `keepalive`";
+        VERSION: optional Version = "version", "5", "`3.1.1`",
+            "of MQTT. In 5 rumqttc wants a keep-alive of 5 s at least, and the broker may answer with another one";
+        PINGRESP: optional Pingresp = "pingresp", "ignored", "`enforced`",
+            "a broker that does not answer a PINGREQ: `enforced`, given up when the next one is due, as rumqttc does; `ignored`, as clients do that do not look for the answer";
+    }
+}
+
+impl Choice for Version {
+    const WHAT: &'static str = "a version of MQTT";
+    const CHOICES: &'static [(&'static str, Self, &'static str)] =
+        &[("3.1.1", Self::V3, "MQTT 3.1.1"), ("5", Self::V5, "MQTT 5")];
+}
+
+impl Choice for Pingresp {
+    const WHAT: &'static str = "what to make of a PINGREQ without an answer";
+    const CHOICES: &'static [(&'static str, Self, &'static str)] = &[
+        ("enforced", Self::Enforced, "the broker is given up when the next one is due"),
+        ("ignored", Self::Ignored, "nobody looks for the answer"),
+    ];
+}
 
 #[derive(Debug)]
 struct Mqtt {
@@ -32,29 +56,23 @@ struct Mqtt {
 }
 
 fn decode(value: Value<'_>) -> Option<Arc<dyn Protocol>> {
-    let mut fields = value.fields()?;
-    let keep_alive_s = fields.optional::<Heartbeat>("keep alive").map_or(KEEP_ALIVE_S, |keep_alive| keep_alive.0);
-    let version = choose(&mut fields, "version", "a version of MQTT", &[("3.1.1", Version::V3), ("5", Version::V5)]);
-    let enforced = [("enforced", Pingresp::Enforced), ("ignored", Pingresp::Ignored)];
-    let pingresp = choose(&mut fields, "pingresp", "what to make of a PINGREQ without an answer", &enforced);
+    let mut fields = value.fields(MqttKeys::TABLE)?;
+    let keep_alive_s = fields.optional(MqttKeys::KEEP_ALIVE).map_or(KEEP_ALIVE_S, |keep_alive| keep_alive.0);
+    let version = choose(&mut fields, MqttKeys::VERSION);
+    let pingresp = choose(&mut fields, MqttKeys::PINGRESP);
     if version == Some(Version::V5) && Duration::from_secs(keep_alive_s.into()) < LEAST_OF_FIVE {
-        fields.error_at("keep alive", "rumqttc has no keep-alive below 5 s in MQTT 5, and always one");
+        fields.error_at(MqttKeys::KEEP_ALIVE.name, "rumqttc has no keep-alive below 5 s in MQTT 5, and always one");
         return None;
     }
     fields.finish();
     Some(Arc::new(Mqtt { version: version?, keep_alive_s, pingresp: pingresp? }))
 }
 
-/// One of a few words; the first of them, unless the key is there.
-fn choose<T: Clone + Default>(
-    fields: &mut Fields<'_>,
-    key: &'static str,
-    what: &str,
-    words: &[(&str, T)],
-) -> Option<T> {
+/// One of a few words; the usual one, unless the key is there.
+fn choose<T: Choice + Default>(fields: &mut Fields<'_>, key: Optional<T>) -> Option<T> {
     match fields.optional_value(key) {
         None => Some(T::default()),
-        Some(value) => value.choose(what, words),
+        Some(value) => value.decode(),
     }
 }
 

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use super::{Protocol, Way};
-use crate::actors::manners::{application, keepalive, milliseconds};
+use crate::actors::manners::{ApplicationKeys, application, keepalive, milliseconds};
 use crate::actors::{Manners, Part, What};
 use crate::lab::enter::{Place, environment};
-use crate::scenario::{Client, Value, Word};
+use crate::scenario::{Client, Shaped, Value, Word};
 
 /// The word in a scenario.
 pub const WORD: Word<Arc<dyn Protocol>> = Word {
     name: "tcp",
-    about: "a plain TCP client: `on eof: close | ignore`, `linger`, `sends: { bytes, every }`, `reads: 10kB/s`",
+    about: "a plain TCP client of the harness's own",
+    example: "",
+    takes: ApplicationKeys::SHAPE,
     decode,
 };
 
@@ -21,7 +23,7 @@ struct Tcp {
 }
 
 fn decode(value: Value<'_>) -> Option<Arc<dyn Protocol>> {
-    let mut fields = value.fields()?;
+    let mut fields = value.fields(ApplicationKeys::TABLE)?;
     let manners = application(&mut fields);
     fields.finish();
     Some(Arc::new(Tcp { manners: manners? }))

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::client::{self, Client};
 use super::cursor::{Fields, Value};
 use super::expectation::{self, Expectation, Others};
+use super::matrix;
 use super::node::{self, Node};
 use super::service::{self, Service};
 use super::step::{self, Step};
@@ -56,6 +57,27 @@ pub struct Case<W: Words> {
     pub others: Others,
 }
 
+keys! {
+    /// The sections of a scenario.
+    pub struct Sections {
+        TITLE: required String = "title", "Keepalive does not notice a frozen application", "what the scenario shows, in one line";
+        ABOUT: optional String = "about", "Its kernel still answers.", "nothing", "the same at length";
+        MATRIX: optional matrix::Section = "matrix", "{ length: { short: { idle: 2s }, full: { idle: 110s } } }", "one case",
+            "parameters: each combination of their values is a case";
+        NODES: required node::Nodes = "nodes", "{ client: {}, server: {} }", "the hosts";
+        WIRES: optional wire::Wires = "wires", "{ cable: { ends: [client, server] } }", "none", "the cables between them";
+        SERVICES: optional service::Services = "services", "{ echo: { node: server, server: echo, port: 7 } }", "none",
+            "what runs on the hosts";
+        CLIENTS: optional client::Clients = "clients", "{ app: { node: client, connect: \"echo:7\", protocol: tcp } }", "none",
+            "what opens connections";
+        TIMELINE: required step::Timeline = "timeline", "[ idle: 200s ]", "what happens, step by step";
+        EXPECT: optional expectation::Expect = "expect", "[ { connection: app client->server, mechanism: open } ]", "nothing",
+            "what the author claims of the connections";
+        CAPTURE_BUFFER: optional Bytes = "capture buffer", "256MB", "64MiB",
+            "how much of the capture the kernel may hold until it is read. What it could not hold is counted, and a case with such a gap is inconclusive";
+    }
+}
+
 impl<W: Words> Case<W> {
     /// The case's name: the scenario's, and the matrix's values if there are any: `seed/idle[length=short,proxy=haproxy]`.
     #[must_use]
@@ -65,9 +87,9 @@ impl<W: Words> Case<W> {
 }
 
 fn capture_buffer(fields: &mut Fields<'_>) -> Option<Bytes> {
-    let buffer: Option<Bytes> = fields.optional("capture buffer");
+    let buffer = fields.optional(Sections::CAPTURE_BUFFER);
     if buffer.is_some_and(|buffer| !CAPTURE_BUFFERS.contains(&buffer.0)) {
-        fields.error_at("capture buffer", "the kernel takes from 1kB to 1GiB here");
+        fields.error_at(Sections::CAPTURE_BUFFER.name, "the kernel takes from 1kB to 1GiB here");
     }
     buffer
 }
@@ -85,19 +107,19 @@ pub(super) fn label(values: &[(String, String)]) -> String {
 /// been added to the context also when there is a case.
 pub(super) fn decode<W: Words>(root: &Value<'_>, scenario: &str, values: Vec<(String, String)>) -> Option<Case<W>> {
     let context = root.context();
-    let mut fields = root.fields()?;
-    let title = fields.required("title");
-    let about = fields.optional("about");
+    let mut fields = root.fields(Sections::TABLE)?;
+    let title = fields.required(Sections::TITLE);
+    let about = fields.optional(Sections::ABOUT);
     let capture_buffer = capture_buffer(&mut fields);
     // Read already, and known here.
-    let _ = fields.optional_value("matrix");
+    let _ = fields.optional_value(Sections::MATRIX);
 
-    let nodes = fields.required_value("nodes").map(|section| node::decode(&section));
+    let nodes = fields.required_value(Sections::NODES).map(|section| node::decode(&section));
     let nodes = nodes.unwrap_or_default();
     let before = context.error_count();
-    let wires = fields.optional_value("wires").map(|section| wire::decode(&section));
+    let wires = fields.optional_value(Sections::WIRES).map(|section| wire::decode(&section));
     let wires = wires.unwrap_or_default();
-    let services = fields.optional_value("services").map(|section| service::decode::<W>(&section));
+    let services = fields.optional_value(Sections::SERVICES).map(|section| service::decode::<W>(&section));
     let services = services.unwrap_or_default();
     let around = client::Surroundings {
         nodes: &nodes,
@@ -105,14 +127,14 @@ pub(super) fn decode<W: Words>(root: &Value<'_>, scenario: &str, values: Vec<(St
         homes: services.iter().map(|service| (service.name.clone(), service.node.clone())).collect(),
         whole: !context.broken && context.error_count() == before,
     };
-    let clients = fields.optional_value("clients").map(|section| client::decode::<W>(&section, &around));
+    let clients = fields.optional_value(Sections::CLIENTS).map(|section| client::decode::<W>(&section, &around));
     let clients = clients.unwrap_or_default();
-    let timeline = fields.required_value("timeline").map(|section| {
+    let timeline = fields.required_value(Sections::TIMELINE).map(|section| {
         let steps = step::decode::<W>(&section);
         step::check::<W>(&section, &steps, &services, &clients);
         steps
     });
-    let expect = fields.optional_value("expect").map(|section| expectation::decode::<W>(&section, &values));
+    let expect = fields.optional_value(Sections::EXPECT).map(|section| expectation::decode::<W>(&section, &values));
     let (expect, others) = expect.unwrap_or_default();
     fields.finish();
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::cursor::{Fields, Value};
-use super::decode::Decode;
+use super::decode::{Choice, Decode, OFF_WORDS, is_off, is_on};
 use super::diagnostic::{Diagnostic, Span};
 use super::names::{ClientName, NodeName, ServiceName, borrowed, check_name};
 use super::node::Node;
+use super::shape::{Open, Shape, Shaped, WordShape};
 use super::suggest;
 use super::tree::{Kind, Yaml};
 use super::units::duration_text;
@@ -84,14 +85,68 @@ pub enum Keepalive {
     },
 }
 
+keys! {
+    /// The keys that are common to all clients.
+    pub struct ClientKeys {
+        NODE: required NodeName = "node", "client", "where it runs";
+        CONNECT: required Connect = "connect", "\"echo:7\"",
+            "`NAME:PORT`; the name of a service or node, or a node's address. The two nodes must share a wire, or have none but firewalls between them";
+        CONNECTIONS: optional u32 = "connections", "3", "1",
+            "how many it opens, all at the same moment; 1 to 10000, and one node has 512 ephemeral ports";
+        KEEPALIVE: optional Keepalive = "keepalive", "{ idle: 110s, interval: 30s, probes: 3 }", "`off`",
+            "`off`; `system`: on, with the node's sysctls; `{ idle, interval, probes }`: with times of its own, whole seconds";
+        USER_TIMEOUT: optional Duration = "user timeout", "60s", "none", "TCP_USER_TIMEOUT, whole milliseconds";
+        STARTS: optional Starts = "starts", "later", "`now`", "`now`, before the timeline; `later`, by the step `start`";
+        PROTOCOL: required Protocol = "protocol", "tcp", "what it speaks: below";
+    }
+}
+
+keys! {
+    /// Keepalive times of a client's own.
+    pub struct KeepaliveKeys {
+        IDLE: required Duration = "idle", "110s", "TCP_KEEPIDLE: how long nothing has come before the first probe";
+        INTERVAL: required Duration = "interval", "30s", "TCP_KEEPINTVL: between two probes";
+        PROBES: required u32 = "probes", "3", "TCP_KEEPCNT: how many are not answered before the connection is given up";
+    }
+}
+
+shape! {
+    /// `NAME:PORT`
+    pub Connect = Shape::Form { pattern: || ".+:[0-9]+".into(), number: None, expected: "a target and its port, such as `server:5672`" }
+}
+
+shape! {
+    /// What a client speaks.
+    pub Protocol = Shape::Open(Open::Protocol)
+}
+
+shape! {
+    /// The section `clients`.
+    pub Clients = Shape::named(&Shape::Open(Open::Client), 0)
+}
+
+impl Choice for Starts {
+    const WHAT: &'static str = "start";
+    const CHOICES: &'static [(&'static str, Self, &'static str)] =
+        &[("now", Self::Now, "before the timeline starts"), ("later", Self::Later, "when the step `start` starts it")];
+}
+
+impl Shaped for Keepalive {
+    const SHAPE: Shape = Shape::Either(&[
+        OFF_WORDS,
+        Shape::Words(|| vec![WordShape { word: "system", about: "on, with the times of the node's sysctls" }]),
+        KeepaliveKeys::SHAPE,
+    ]);
+}
+
 impl Decode for Keepalive {
     const EXPECTED: &'static str = "`off`, `system` or `{ idle: …, interval: …, probes: … }`";
 
     fn decode(value: &Value<'_>) -> Option<Self> {
         match value.text() {
-            Some("off" | "no" | "false") => return Some(Self::Off),
+            Some(text) if is_off(text) => return Some(Self::Off),
             Some("system") => return Some(Self::System),
-            Some("on" | "yes" | "true") => {
+            Some(text) if is_on(text) => {
                 let message = format!("expected {}, found `on`", Self::EXPECTED);
                 value.error_with_help(message, "`system` is on, with the times of the node's sysctls");
                 return None;
@@ -102,16 +157,16 @@ impl Decode for Keepalive {
             }
             _ => {}
         }
-        let mut fields = value.fields()?;
-        let idle = fields.required("idle");
-        let interval = fields.required("interval");
-        let probes = fields.required("probes");
-        for (key, duration) in [("idle", idle), ("interval", interval)] {
+        let mut fields = value.fields(KeepaliveKeys::TABLE)?;
+        let idle = fields.required(KeepaliveKeys::IDLE);
+        let interval = fields.required(KeepaliveKeys::INTERVAL);
+        let probes = fields.required(KeepaliveKeys::PROBES);
+        for (key, duration) in [(KeepaliveKeys::IDLE.name, idle), (KeepaliveKeys::INTERVAL.name, interval)] {
             check_seconds(&fields, key, duration);
         }
         if probes.is_some_and(|probes| !KEEPALIVE_PROBES.contains(&probes)) {
             let (least, most) = (KEEPALIVE_PROBES.start(), KEEPALIVE_PROBES.end());
-            fields.error_at("probes", format!("the kernel takes from {least} to {most} probes"));
+            fields.error_at(KeepaliveKeys::PROBES.name, format!("the kernel takes from {least} to {most} probes"));
         }
         fields.finish();
         Some(Self::Custom { idle: idle?, interval: interval?, probes: probes? })
@@ -184,16 +239,14 @@ pub(super) fn decode<W: Words>(section: &Value<'_>, around: &Surroundings<'_>) -
 }
 
 fn client<W: Words>(name: &str, value: &Value<'_>, around: &Surroundings<'_>) -> Option<Client<W::Client>> {
-    let mut fields = value.fields()?;
-    let node: Option<NodeName> = fields.required("node");
-    let target = fields.required_value("connect").and_then(|place| target(&place, node.as_ref(), around));
+    let mut fields = value.fields(ClientKeys::TABLE)?;
+    let node = fields.required(ClientKeys::NODE);
+    let target = fields.required_value(ClientKeys::CONNECT).and_then(|place| target(&place, node.as_ref(), around));
     let connections = connections(&mut fields);
-    let keepalive = fields.optional("keepalive");
+    let keepalive = fields.optional(ClientKeys::KEEPALIVE);
     let user_timeout = user_timeout(&mut fields);
-    let starts = fields
-        .optional_value("starts")
-        .and_then(|place| place.choose("start", &[("now", Starts::Now), ("later", Starts::Later)]));
-    let protocol = fields.required_value("protocol");
+    let starts = fields.optional(ClientKeys::STARTS);
+    let protocol = fields.required_value(ClientKeys::PROTOCOL);
     let kind = protocol.and_then(|protocol| kind::<W>(&protocol, &fields, value.yaml().span));
     Some(Client {
         name: ClientName::from(name),
@@ -210,18 +263,18 @@ fn client<W: Words>(name: &str, value: &Value<'_>, around: &Surroundings<'_>) ->
 }
 
 fn connections(fields: &mut Fields<'_>) -> u32 {
-    let connections = fields.optional("connections");
+    let connections = fields.optional(ClientKeys::CONNECTIONS);
     if connections.is_some_and(|count| !(1..=MOST_CONNECTIONS).contains(&count)) {
-        fields.error_at("connections", format!("a client has from 1 to {MOST_CONNECTIONS} connections"));
+        fields.error_at(ClientKeys::CONNECTIONS.name, format!("a client has from 1 to {MOST_CONNECTIONS} connections"));
     }
     connections.unwrap_or(1)
 }
 
 fn user_timeout(fields: &mut Fields<'_>) -> Option<Duration> {
-    let timeout: Duration = fields.optional("user_timeout")?;
+    let timeout = fields.optional(ClientKeys::USER_TIMEOUT)?;
     let fits = timeout.subsec_nanos().is_multiple_of(1_000_000) && i32::try_from(timeout.as_millis()).is_ok();
     if timeout.is_zero() || !fits {
-        fields.error_at("user_timeout", "the kernel takes whole milliseconds here, from 1ms to 24 days");
+        fields.error_at(ClientKeys::USER_TIMEOUT.name, "the kernel takes whole milliseconds here, from 1ms to 24 days");
     }
     Some(timeout)
 }
@@ -309,7 +362,7 @@ fn kind<W: Words>(protocol: &Value<'_>, fields: &Fields<'_>, span: Span) -> Opti
     };
     let rest = Yaml { span, kind: Kind::Mapping(rest) };
     let client = Value::behind(&rest, fields.owner(), protocol.context());
-    (word.decode)(client.with_known(fields.known()))
+    (word.decode)(client.with_known(fields.tables()))
 }
 
 fn word<W: Words>(name: &str, span: Span, protocol: &Value<'_>) -> Option<&'static Word<W::Client>> {

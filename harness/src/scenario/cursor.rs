@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::decode::Decode;
 use super::diagnostic::{Diagnostic, Span};
+use super::keys::{Key, Optional, Required};
 use super::names::Scope;
 use super::suggest;
 use super::tree::{Entry, Kind, Yaml, shown};
@@ -50,8 +51,8 @@ pub struct Value<'a> {
     yaml: &'a Yaml,
     /// Where a missing key is reported: the key that leads here.
     owner: Span,
-    /// Keys of this mapping that somebody else has read.
-    known: &'a [&'static str],
+    /// Tables of keys of this mapping that somebody else has read.
+    known: &'a [&'static [Key]],
     context: &'a Context<'a>,
 }
 
@@ -65,7 +66,7 @@ impl<'a> Value<'a> {
         Self { yaml, owner, known: &[], context }
     }
 
-    pub(super) fn with_known(self, known: &'a [&'static str]) -> Self {
+    pub(super) fn with_known(self, known: &'a [&'static [Key]]) -> Self {
         Self { known, ..self }
     }
 
@@ -166,9 +167,9 @@ impl<'a> Value<'a> {
         T::decode(self)
     }
 
-    /// The keys of a mapping, to be asked for one by one. Nothing at all counts as a mapping without keys.
+    /// The keys of a mapping, those of a table, to be asked for one by one. Nothing at all counts as a mapping without keys.
     #[must_use]
-    pub fn fields(&self) -> Option<Fields<'a>> {
+    pub fn fields(&self, table: &'static [Key]) -> Option<Fields<'a>> {
         let entries: &[Entry] = match &self.yaml.kind {
             Kind::Mapping(entries) => entries,
             Kind::Null => &[],
@@ -180,7 +181,7 @@ impl<'a> Value<'a> {
         Some(Fields {
             entries,
             taken: vec![false; entries.len()],
-            known: self.known.to_vec(),
+            tables: self.known.iter().copied().chain([table]).collect(),
             owner: self.owner,
             context: self.context,
         })
@@ -273,13 +274,13 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The keys of a mapping. Each is asked for by name; [`Fields::finish`] reports those that nobody asked for.
+/// The keys of a mapping. Each is asked for as its table has it; [`Fields::finish`] reports those that are in none.
 ///
 /// Keys are the same however their words are joined: "at most", `at_most`, `at-most`.
 pub struct Fields<'a> {
     entries: &'a [Entry],
     taken: Vec<bool>,
-    known: Vec<&'static str>,
+    tables: Vec<&'static [Key]>,
     owner: Span,
     context: &'a Context<'a>,
 }
@@ -287,32 +288,39 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The value of a key that must be there.
     #[must_use]
-    pub fn required<T: Decode>(&mut self, key: &'static str) -> Option<T> {
+    pub fn required<T: Decode>(&mut self, key: Required<T>) -> Option<T> {
         self.required_value(key)?.decode()
     }
 
     /// The value of a key that may be there.
     #[must_use]
-    pub fn optional<T: Decode>(&mut self, key: &'static str) -> Option<T> {
+    pub fn optional<T: Decode>(&mut self, key: Optional<T>) -> Option<T> {
         self.optional_value(key)?.decode()
     }
 
     /// The place of a key's value; the key must be there.
     #[must_use]
-    pub fn required_value(&mut self, key: &'static str) -> Option<Value<'a>> {
-        let value = self.optional_value(key);
+    pub fn required_value<T>(&mut self, key: Required<T>) -> Option<Value<'a>> {
+        let value = self.take(key.name);
         if value.is_none() {
-            self.missing(key);
+            self.missing(key.name);
         }
         value
     }
 
     /// The place of a key's value, if the key is there.
     #[must_use]
-    pub fn optional_value(&mut self, key: &'static str) -> Option<Value<'a>> {
-        if !self.known.contains(&key) {
-            self.known.push(key);
-        }
+    pub fn optional_value<T>(&mut self, key: Optional<T>) -> Option<Value<'a>> {
+        self.take(key.name)
+    }
+
+    /// Adds a table to those whose keys are known here.
+    pub fn also(&mut self, table: &'static [Key]) {
+        self.tables.push(table);
+    }
+
+    /// The place of a key's value, if the key is there.
+    pub(super) fn take(&mut self, key: &str) -> Option<Value<'a>> {
         let index = self.position(key)?;
         self.taken[index] = true;
         let entry = &self.entries[index];
@@ -337,7 +345,7 @@ impl<'a> Fields<'a> {
         self.context.report(Diagnostic::new(span, message));
     }
 
-    /// Reports the keys that nobody asked for, each with the nearest one that is asked for here.
+    /// Reports the keys that are in no table, each with the nearest one that is.
     pub fn finish(&mut self) {
         for index in 0..self.entries.len() {
             if !self.taken[index] {
@@ -361,16 +369,16 @@ impl<'a> Fields<'a> {
         rest.filter(|(_, taken)| !**taken).map(|(entry, _)| entry.clone()).collect()
     }
 
-    /// The keys asked for so far.
-    pub(super) fn known(&self) -> &[&'static str] {
-        &self.known
+    /// The tables whose keys are known here.
+    pub(super) fn tables(&self) -> &[&'static [Key]] {
+        &self.tables
     }
 
     fn position(&self, key: &str) -> Option<usize> {
         self.entries.iter().position(|entry| suggest::same(&entry.key, key))
     }
 
-    fn missing(&mut self, key: &'static str) {
+    fn missing(&mut self, key: &str) {
         let mut untaken = (0..self.entries.len()).filter(|&index| !self.taken[index]);
         let slip = untaken.find(|&index| suggest::nearest(&self.entries[index].key, [key]).is_some());
         match slip {
@@ -387,7 +395,8 @@ impl<'a> Fields<'a> {
     fn unknown(&mut self, index: usize) {
         self.taken[index] = true;
         let entry = &self.entries[index];
-        let (message, help) = suggest::unknown("key", &entry.key, "keys here", &self.known);
+        let known: Vec<_> = self.tables.iter().flat_map(|table| table.iter().map(|key| key.name)).collect();
+        let (message, help) = suggest::unknown("key", &entry.key, "keys here", &known);
         self.context.report(Diagnostic::new(entry.key_span, message).help(help));
     }
 }

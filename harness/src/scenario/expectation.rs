@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::cursor::{Fields, Value};
+use super::decode::Choice;
 use super::diagnostic::Diagnostic;
 use super::names::borrowed;
+use super::shape::{Mapped, OneOrMore, Open, Shape, WordShape};
 use super::suggest;
 use super::vocabulary::Words;
 
@@ -152,17 +154,94 @@ impl fmt::Display for Pattern {
     }
 }
 
+impl Choice for Signal {
+    const WHAT: &'static str = "signal";
+    const CHOICES: &'static [(&'static str, Self, &'static str)] =
+        &[("fin", Self::Fin, "a FIN"), ("rst", Self::Rst, "a RST"), ("none", Self::None, "nothing was seen")];
+}
+
+impl Choice for Others {
+    const WHAT: &'static str = "claim";
+    const CHOICES: &'static [(&'static str, Self, &'static str)] =
+        &[("none", Self::None, "there is none"), ("any", Self::Any, "others may exist")];
+}
+
+keys! {
+    /// The keys of a claim about connections.
+    pub struct ExpectKeys {
+        CONNECTION: required Connection = "connection", "app client->server",
+            "which ones: `client->lb`, with the client's name before it if that matters; `*` in a name stands for any characters; `→` is `->`. At least one connection must match";
+        MECHANISM: optional MechanismName = "mechanism", "tcp-keepalive", "not checked",
+            "the mechanism's name, or `open`, `half-open`; `whyclosed mechanisms` lists them";
+        CLOSED_BY: optional String = "closed_by", "client", "not checked", "the node at which it acted";
+        NOMINAL: optional Duration = "nominal", "200s", "not checked", "the nominal time of its timer";
+        SIGNAL: optional Signal = "signal", "fin", "not checked",
+            "`fin`, `rst` or `none`: what the closing node put on the wire";
+        ENDPOINTS: optional Mapped<MechanismName> = "endpoints", "{ server: half-open }", "not checked",
+            "node → mechanism of that endpoint";
+        AFTERWARDS: optional Mapped<Afterwards> = "afterwards", "{ client: tcp-fin-timeout }", "not checked",
+            "node → what became of the socket there after it was closed: `tcp-orphan-retries`, `tcp-fin-timeout`, `nothing`";
+        LOG: optional String = "log", "cD", "not checked",
+            "why the session ended, as the proxy logged it: HAProxy's termination state, `cD`; nginx's words, `connection timed out`";
+        WHEN: optional Mapped<OneOrMore<String>> = "when", "{ length: [short, full] }", "in all cases",
+            "only in cases with these values of the matrix";
+    }
+}
+
+keys! {
+    /// The claim about all other connections.
+    pub struct OthersKeys {
+        OTHERS: required Others = "others", "none",
+            "`none`: there is no connection besides those named; health checks and the harness's own are not counted";
+    }
+}
+
+shape! {
+    /// `client->server`
+    pub Connection = Shape::Form {
+        pattern: || ".*(->|→).*".into(),
+        number: None,
+        expected: "a connection such as `client->server` or `orders client->server`",
+    }
+}
+
+shape! {
+    /// The name of a mechanism.
+    pub MechanismName = Shape::Open(Open::Mechanism)
+}
+
+shape! {
+    /// What became of a closed socket.
+    pub Afterwards = Shape::Either(&[
+        Shape::Open(Open::Mechanism),
+        Shape::Words(|| vec![WordShape { word: NOTHING, about: "it was closed in order at both ends" }]),
+    ])
+}
+
+shape! {
+    /// The section `expect`.
+    pub Expect = Shape::List(&Shape::Either(&[ExpectKeys::SHAPE, OthersKeys::SHAPE]), None)
+}
+
+/// Every name that an expectation can have of what became of a connection: the mechanisms, and what still stands.
+pub(super) fn mechanisms<W: Words>() -> Vec<&'static str> {
+    let standing = STANDING.iter().filter(|name| !W::MECHANISMS.contains(name));
+    W::MECHANISMS.iter().chain(standing).copied().collect()
+}
+
 /// Reads the section `expect`; keeps the expectations that hold for a case of these matrix `values`.
 pub(super) fn decode<W: Words>(section: &Value<'_>, values: &[(String, String)]) -> (Vec<Expectation>, Others) {
     let mut expectations = Vec::new();
     let mut others = None;
     for item in section.items().unwrap_or_default() {
-        let Some(mut fields) = item.fields() else { continue };
-        if fields.has("others") && !fields.has("connection") {
+        let Some(mut fields) = item.fields(ExpectKeys::TABLE) else { continue };
+        if fields.has(OthersKeys::OTHERS.name) && !fields.has(ExpectKeys::CONNECTION.name) {
+            let Some(of_others) = item.fields(OthersKeys::TABLE) else { continue };
+            fields = of_others;
             if others.is_some() {
                 item.error("`others` is said already");
             }
-            others = claim_of_others(&mut fields);
+            others = fields.required(OthersKeys::OTHERS);
         } else if let Some(expectation) = expectation::<W>(&item, &mut fields)
             && meets(values, &expectation.when)
         {
@@ -173,28 +252,19 @@ pub(super) fn decode<W: Words>(section: &Value<'_>, values: &[(String, String)])
     (expectations, others.unwrap_or_default())
 }
 
-fn claim_of_others(fields: &mut Fields<'_>) -> Option<Others> {
-    let place = fields.optional_value("others")?;
-    place.choose("claim", &[("none", Others::None), ("any", Others::Any)])
-}
-
 fn expectation<W: Words>(item: &Value<'_>, fields: &mut Fields<'_>) -> Option<Expectation> {
-    let connection = fields.required_value("connection").and_then(|place| pattern(&place));
-    if fields.has("others") {
-        let _ = fields.optional_value("others");
-        fields.error_at("others", "`others` is an item of its own");
+    let connection = fields.required_value(ExpectKeys::CONNECTION).and_then(|place| pattern(&place));
+    if fields.take(OthersKeys::OTHERS.name).is_some() {
+        fields.error_at(OthersKeys::OTHERS.name, "`others` is an item of its own");
     }
-    let ends = fields.optional_value("endpoints").map(|place| endpoints(&place, mechanism::<W>));
-    let afterwards = fields.optional_value("afterwards").map(|place| endpoints(&place, afterwards::<W>));
-    let mechanism = fields.optional_value("mechanism").and_then(|place| mechanism::<W>(&place));
-    let closed_by = fields.optional_value("closed_by").and_then(|place| node(&place));
-    let nominal = fields.optional("nominal");
-    let signal = fields.optional_value("signal").and_then(|place| {
-        let signals = [("fin", Signal::Fin), ("rst", Signal::Rst), ("none", Signal::None)];
-        place.choose("signal", &signals)
-    });
-    let log = fields.optional("log");
-    let when = fields.optional_value("when").map(|place| when(&place));
+    let ends = fields.optional_value(ExpectKeys::ENDPOINTS).map(|place| endpoints(&place, mechanism::<W>));
+    let afterwards = fields.optional_value(ExpectKeys::AFTERWARDS).map(|place| endpoints(&place, afterwards::<W>));
+    let mechanism = fields.optional_value(ExpectKeys::MECHANISM).and_then(|place| mechanism::<W>(&place));
+    let closed_by = fields.optional_value(ExpectKeys::CLOSED_BY).and_then(|place| node(&place));
+    let nominal = fields.optional(ExpectKeys::NOMINAL);
+    let signal = fields.optional(ExpectKeys::SIGNAL);
+    let log = fields.optional(ExpectKeys::LOG);
+    let when = fields.optional_value(ExpectKeys::WHEN).map(|place| when(&place));
     Some(Expectation {
         connection: connection?,
         mechanism,
@@ -270,8 +340,7 @@ fn node(place: &Value<'_>) -> Option<String> {
 
 fn mechanism<W: Words>(place: &Value<'_>) -> Option<String> {
     let text = place.scalar("a mechanism")?;
-    let mut mechanisms = W::MECHANISMS.to_vec();
-    mechanisms.extend(STANDING.iter().filter(|name| !W::MECHANISMS.contains(name)));
+    let mechanisms = mechanisms::<W>();
     if !mechanisms.contains(&text) {
         let (message, _) = suggest::unknown("mechanism", text, "mechanisms", &mechanisms);
         place.error_with_help(message, "`whyclosed mechanisms` lists them");

@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::cursor::{Fields, Value};
-use super::decode::{Decode, OnOff};
+use super::decode::{Choice, Decode, OnOff};
+use super::keys::Optional;
 use super::middleboxes::{MODELS, Model};
+use super::shape::{Shape, Shaped, WordShape};
 use super::units::duration_text;
 
 /// How long Linux remembers a connection through which nothing passes (nf_conntrack_proto_tcp.c): 5 days.
@@ -56,6 +58,47 @@ pub enum Nat {
     Masquerade,
 }
 
+impl Choice for Unknown {
+    const WHAT: &'static str = "answer";
+    const CHOICES: &'static [(&'static str, Self, &'static str)] =
+        &[("drop", Self::Drop, "it vanishes"), ("reset", Self::Reset, "its sender gets a RST in the other's name")];
+}
+
+impl Choice for Nat {
+    const WHAT: &'static str = "translation";
+    const CHOICES: &'static [(&'static str, Self, &'static str)] =
+        &[("masquerade", Self::Masquerade, "what it passes on has its own address as the source")];
+}
+
+shape! {
+    /// The name of one of [`MODELS`].
+    pub ModelName = Shape::Words(|| MODELS.iter().map(|model| WordShape { word: model.name, about: model.what }).collect())
+}
+
+keys! {
+    /// The keys of a firewall.
+    pub struct FirewallKeys {
+        MODEL: optional ModelName = "model", "aws-nlb", "none",
+            "the box that it stands for: below. It sets the keys that follow; those that are written too win";
+        IDLE: optional Duration = "idle", "350s", "5d, as Linux",
+            "after how long without any segment it forgets a connection: whole seconds";
+        HALF_CLOSED: optional Duration = "half closed", "10m", "60s",
+            "the same once one side has sent FIN and the other has acknowledged it";
+        PAYLOAD_IDLE: optional Duration = "payload idle", "60s", "never",
+            "after how long without *payload* it forgets a connection, whatever else passes";
+        UNKNOWN: optional Unknown = "unknown", "reset", "`drop`",
+            "what becomes of a segment of a connection that it does not know: `drop`, in silence, or `reset`: its sender gets a RST in the other's name, and nobody else is told";
+        LOOSE: optional OnOff = "loose", "off", "`on`; `off` with a model",
+            "whether it takes a connection up from the middle: `on` or `off`";
+        NAT: optional Nat = "nat", "masquerade", "none",
+            "`masquerade`: what it passes on has its own address as the source";
+    }
+}
+
+impl Shaped for Firewall {
+    const SHAPE: Shape = FirewallKeys::SHAPE;
+}
+
 impl Decode for Firewall {
     const EXPECTED: &'static str = "what the firewall does, such as `{ idle: 350s, unknown: reset }` or `{}`";
 
@@ -64,8 +107,8 @@ impl Decode for Firewall {
             value.mismatch(Self::EXPECTED);
             return None;
         }
-        let mut fields = value.fields()?;
-        let model = fields.optional_value("model").map(|place| {
+        let mut fields = value.fields(FirewallKeys::TABLE)?;
+        let model = fields.optional_value(FirewallKeys::MODEL).map(|place| {
             let models: Vec<_> = MODELS.iter().map(|model| (model.name, model)).collect();
             place.choose("model", &models)
         });
@@ -73,15 +116,12 @@ impl Decode for Firewall {
             Some(wanted) => Some(wanted?),
             None => None,
         };
-        let idle = seconds(&mut fields, "idle");
-        let half_closed = seconds(&mut fields, "half_closed");
+        let idle = seconds(&mut fields, FirewallKeys::IDLE);
+        let half_closed = seconds(&mut fields, FirewallKeys::HALF_CLOSED);
         let payload_idle = milliseconds(&mut fields);
-        let unknown = fields.optional_value("unknown");
-        let unknown =
-            unknown.and_then(|place| place.choose("answer", &[("drop", Unknown::Drop), ("reset", Unknown::Reset)]));
-        let loose: Option<OnOff> = fields.optional("loose");
-        let nat = fields.optional_value("nat");
-        let nat = nat.and_then(|place| place.choose("translation", &[("masquerade", Nat::Masquerade)]));
+        let unknown = fields.optional(FirewallKeys::UNKNOWN);
+        let loose = fields.optional(FirewallKeys::LOOSE);
+        let nat = fields.optional(FirewallKeys::NAT);
         fields.finish();
         Some(Self {
             model: model.map(|model| model.name),
@@ -97,21 +137,25 @@ impl Decode for Firewall {
 }
 
 /// Connection tracking counts whole seconds (`nf_conntrack_tcp_timeout_*`).
-fn seconds(fields: &mut Fields<'_>, key: &'static str) -> Option<Duration> {
-    let timeout: Duration = fields.optional(key)?;
+fn seconds(fields: &mut Fields<'_>, key: Optional<Duration>) -> Option<Duration> {
+    let name = key.name;
+    let timeout = fields.optional(key)?;
     if timeout.is_zero() || timeout.subsec_nanos() > 0 {
         let text = duration_text(timeout);
-        fields.error_at(key, format!("the kernel takes whole seconds here, from 1s, not {text}"));
+        fields.error_at(name, format!("the kernel takes whole seconds here, from 1s, not {text}"));
     }
     Some(timeout)
 }
 
 /// nftables counts milliseconds.
 fn milliseconds(fields: &mut Fields<'_>) -> Option<Duration> {
-    let timeout: Duration = fields.optional("payload_idle")?;
+    let timeout = fields.optional(FirewallKeys::PAYLOAD_IDLE)?;
     if timeout.is_zero() || !timeout.subsec_nanos().is_multiple_of(1_000_000) {
         let text = duration_text(timeout);
-        fields.error_at("payload_idle", format!("the kernel takes whole milliseconds here, from 1ms, not {text}"));
+        fields.error_at(
+            FirewallKeys::PAYLOAD_IDLE.name,
+            format!("the kernel takes whole milliseconds here, from 1ms, not {text}"),
+        );
     }
     Some(timeout)
 }

@@ -2,7 +2,8 @@
 
 use super::cursor::{Context, Value};
 use super::diagnostic::{Diagnostic, Span};
-use super::names::check_name;
+use super::names::{self, check_name};
+use super::shape::{Mapped, OneOrMore, Shape};
 use super::suggest;
 use super::tree::{Entry, Kind, Yaml, shown};
 use super::variants::Variants;
@@ -12,6 +13,29 @@ const MOST_CASES: usize = 1024;
 
 const OPEN: &str = "${{";
 const CLOSE: &str = "}}";
+
+keys! {
+    /// What a matrix has besides its dimensions.
+    pub struct MatrixKeys {
+        EXCLUDE: optional Vec<Mapped<OneOrMore<String>>> = "exclude", "[ { length: full } ]", "none",
+            "combinations that are left out; what is not named can be anything";
+        INCLUDE: optional Vec<Mapped<String>> = "include", "[ { length: full } ]", "none",
+            "cases besides, with a value of each dimension";
+    }
+}
+
+shape! {
+    /// The section `matrix`: a dimension is a list of words, or names of bundles of texts.
+    pub Section = Shape::Map {
+        keys: &[MatrixKeys::TABLE],
+        of: &Shape::Either(&[
+            Shape::List(&Shape::Text, None),
+            Shape::mapped(&Mapped::<String>::SHAPE),
+        ]),
+        names: Some(names::pattern),
+        least: 0,
+    }
+}
 
 /// All that the section `matrix` says.
 #[derive(Default)]
@@ -44,7 +68,7 @@ pub(super) struct Combination<'m> {
 pub(super) fn decode(section: &Value<'_>) -> Matrix {
     let mut dimensions = Vec::new();
     let (rules, parameters): (Vec<_>, Vec<_>) =
-        section.entries().unwrap_or_default().into_iter().partition(|(name, _)| Variants::KEYS.contains(name));
+        section.entries().unwrap_or_default().into_iter().partition(|(name, _)| Variants::is_key(name));
     for (name, value) in parameters {
         let errors = section.context().error_count();
         check_dimension_name(name, &value);

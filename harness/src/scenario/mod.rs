@@ -8,6 +8,12 @@
 //! protocols and mechanisms come from a vocabulary ([`Words`]). Reading asks nothing of the machine but whether the files
 //! that a scenario names are there.
 
+// The tables' macros come first.
+#[macro_use]
+mod keys;
+#[macro_use]
+mod shape;
+
 mod case;
 mod client;
 mod cursor;
@@ -20,6 +26,8 @@ mod matrix;
 mod middleboxes;
 mod names;
 mod node;
+mod places;
+mod schema;
 mod service;
 mod step;
 mod suggest;
@@ -37,20 +45,24 @@ use std::path::Path;
 pub use case::Case;
 pub use client::{Client, Keepalive, Starts, Target};
 pub use cursor::{Fields, Value};
-pub use decode::{Decode, FileOrText, Heartbeat, OnOff, Port};
+pub use decode::{Choice, Decode, FileOrText, Heartbeat, OnOff, Port};
 pub use diagnostic::{Diagnostic, Errors, Span};
 pub use expectation::{ConnectionPattern, Expectation, NOTHING, Others, Pattern, Signal};
 pub use find::find;
 pub use firewall::{Firewall, Nat, Unknown};
+pub use keys::{Key, Optional, Required};
 pub use middleboxes::{MODELS, Model};
 pub use names::{ClientName, FirewallName, NodeName, ProcessName, ServiceName, WireName};
 pub use node::Node;
+pub use places::{Of, Place, mapping, places};
+pub use schema::schema;
 pub use service::{Ready, Service};
+pub use shape::{Mapped, OneOrMore, Open, Shape, Shaped, WordShape};
 pub use step::Step;
 pub use units::{Bytes, Pace, Percent, Rate, Refusal, duration_text, parse_duration};
 pub use vocabulary::{ServiceWord, Word, Words};
 pub use warnings::Warnings;
-pub use wire::{Neighbours, Quality, Wire};
+pub use wire::{Neighbours, Quality, QualityKeys, Wire};
 
 use cursor::Context;
 use names::Scope;

@@ -8,11 +8,17 @@ use serde::Serialize;
 use super::cursor::Value;
 use super::decode::Decode;
 use super::diagnostic::Diagnostic;
+use super::shape::{Shape, Shaped};
 use super::suggest;
 use super::tree::{Entry, Yaml, shown};
 
 /// The longest name: what a host name's label may have (RFC 1035, 2.3.4).
 const LONGEST: usize = 63;
+
+/// What [`fits`], as a regular expression.
+pub(super) fn pattern() -> String {
+    format!("[A-Za-z0-9]([A-Za-z0-9_.-]{{0,{}}}[A-Za-z0-9])?", LONGEST - 2)
+}
 
 /// The names in one file.
 #[derive(Debug, Default)]
@@ -87,17 +93,20 @@ fn like<'a>(yaml: &'a Yaml, name: &str) -> Option<&'a Entry> {
 
 /// Reports a name of the author's own that is not fit to be one: it goes into host names, file names and patterns.
 pub(super) fn check_name(what: &str, name: &str, value: &Value<'_>) {
-    let fit = name.len() <= LONGEST
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    if !fit {
+    if !fits(name) {
         let message = format!("`{}` cannot be the name of a {what}", shown(name));
         value.context().report(value.key_error(message).help(format!(
             "a name has letters, digits, `-`, `_` and `.`, starts and ends with a letter or digit, \
              and is not longer than {LONGEST}"
         )));
     }
+}
+
+fn fits(name: &str) -> bool {
+    name.len() <= LONGEST
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
 /// Reports a name that is not among those that exist.
@@ -145,6 +154,10 @@ macro_rules! name {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 fmt::Debug::fmt(&self.0, formatter)
             }
+        }
+
+        impl Shaped for $name {
+            const SHAPE: Shape = Shape::Name($what);
         }
 
         impl Decode for $name {
@@ -213,6 +226,22 @@ pub(super) fn check_processes(clients: &[(&str, Value<'_>)]) {
             value
                 .context()
                 .report(diagnostic.help("give the client a name of its own: steps name services and clients alike"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::*;
+
+    #[test]
+    fn the_pattern_of_names_takes_what_fits_and_nothing_else() {
+        let pattern = Regex::new(&format!("^({})$", pattern())).unwrap();
+        let (longest, longer) = ("a".repeat(LONGEST), "a".repeat(LONGEST + 1));
+        for name in ["a", "s1", "lb-s1", "a.b_c", "-a", "a-", "_a", "", "a b", "é", "a/b", "1", &longest, &longer] {
+            assert_eq!(pattern.is_match(name), fits(name), "`{name}`");
         }
     }
 }

@@ -8,6 +8,7 @@ use super::cursor::Value;
 use super::diagnostic::Span;
 use super::firewall::Firewall;
 use super::names::{NodeName, check_name};
+use super::shape::Shape;
 use super::tree::shown;
 
 /// One host.
@@ -28,6 +29,28 @@ pub struct Node {
     pub line: u32,
 }
 
+keys! {
+    /// The keys of a node.
+    pub struct NodeKeys {
+        ADDRESS: optional Ipv4Addr = "address", "172.19.19.91", "the next free one from 10.0.0.1",
+            "the node's one IPv4 address, on each of its wires";
+        SYSCTL: optional Sysctls = "sysctl", "{ net.ipv4.tcp_keepalive_time: 120 }", "the kernel's documented defaults",
+            "kernel parameters of its network namespace; only names that start with `net.`";
+        FIREWALL: optional Firewall = "firewall", "{ idle: 350s, unknown: reset }", "none",
+            "it routes between its wires and tracks connections: [keys and models](firewalls.md)";
+    }
+}
+
+shape! {
+    /// Kernel parameters and their values.
+    pub Sysctls = Shape::Map { keys: &[], of: &Shape::Text, names: Some(|| r"net(\.[A-Za-z0-9_-]+){2,}".into()), least: 0 }
+}
+
+shape! {
+    /// The section `nodes`.
+    pub Nodes = Shape::named(&NodeKeys::SHAPE, 1)
+}
+
 /// Reads the section `nodes`.
 pub(super) fn decode(section: &Value<'_>) -> Vec<Node> {
     let entries = section.entries().unwrap_or_default();
@@ -38,8 +61,8 @@ pub(super) fn decode(section: &Value<'_>) -> Vec<Node> {
     let mut nodes = Vec::new();
     for (name, value) in entries {
         check_name("node", name, &value);
-        let Some(mut fields) = value.fields() else { continue };
-        let address = fields.optional_value("address").and_then(|place| {
+        let Some(mut fields) = value.fields(NodeKeys::TABLE) else { continue };
+        let address = fields.optional_value(NodeKeys::ADDRESS).and_then(|place| {
             let address = address(&place)?;
             if let Some((_, first, other)) = given.iter().find(|(taken, ..)| *taken == address) {
                 let message = format!("nodes `{other}` and `{name}` have one address, {address}");
@@ -49,8 +72,8 @@ pub(super) fn decode(section: &Value<'_>) -> Vec<Node> {
             given.push((address, place.span(), name));
             Some(address)
         });
-        let sysctls = fields.optional_value("sysctl").map(|place| sysctls(&place));
-        let firewall = fields.optional("firewall");
+        let sysctls = fields.optional_value(NodeKeys::SYSCTL).map(|place| sysctls(&place));
+        let firewall = fields.optional(NodeKeys::FIREWALL);
         fields.finish();
         nodes.push((NodeName::from(name), address, sysctls.unwrap_or_default(), firewall, value.key_line()));
     }

@@ -8,6 +8,7 @@ use super::cursor::{Fields, Value};
 use super::decode::{Decode, Port};
 use super::diagnostic::Diagnostic;
 use super::names::{NodeName, ServiceName, check_name};
+use super::shape::{Mapped, Open, Shape, Shaped};
 use super::suggest;
 use super::vocabulary::{ServiceWord, Words};
 
@@ -45,6 +46,35 @@ pub struct Ready {
     pub log: Option<String>,
 }
 
+keys! {
+    /// The keys that are common to all services.
+    pub struct ServiceKeys {
+        NODE: required NodeName = "node", "server", "where it runs";
+        ENV: optional Mapped<String> = "env", "{ MODE: slow }", "none",
+            "environment variables; nothing is inherited but a fixed `PATH`, `LANG` and `HOME`";
+        READY: optional Ready = "ready", "{ log: listening }", "it listens on its port",
+            "`{ port: … }` it listens there, `{ log: … }` a line of its log has this text; both given: both";
+        READY_WITHIN: optional Duration = "ready within", "30s", "10s; an image 1m, RabbitMQ 2m", "how long that may take";
+    }
+}
+
+keys! {
+    /// What shows that a service is ready.
+    pub struct ReadyKeys {
+        PORT: optional Port = "port", "5672", "its own", "it listens on this TCP port";
+        LOG: optional String = "log", "listening", "none", "its log has a line with this text in it";
+    }
+}
+
+shape! {
+    /// The section `services`.
+    pub Services = Shape::named(&Shape::Open(Open::Service), 0)
+}
+
+impl Shaped for Ready {
+    const SHAPE: Shape = ReadyKeys::SHAPE;
+}
+
 impl Decode for Ready {
     const EXPECTED: &'static str = "`{ port: … }` or `{ log: … }`";
 
@@ -53,10 +83,10 @@ impl Decode for Ready {
             value.mismatch(Self::EXPECTED);
             return None;
         }
-        let mut fields = value.fields()?;
-        let port = fields.optional::<Port>("port").map(|port| port.0);
-        let log = fields.optional("log");
-        let empty = !fields.has("port") && !fields.has("log");
+        let mut fields = value.fields(ReadyKeys::TABLE)?;
+        let port = fields.optional(ReadyKeys::PORT).map(|port| port.0);
+        let log = fields.optional(ReadyKeys::LOG);
+        let empty = !fields.has(ReadyKeys::PORT.name) && !fields.has(ReadyKeys::LOG.name);
         fields.finish();
         if empty {
             value.error(format!("expected {}", Self::EXPECTED));
@@ -79,11 +109,11 @@ pub(super) fn decode<W: Words>(section: &Value<'_>) -> Vec<Service<W::Service>> 
 }
 
 fn service<W: Words>(name: &str, value: &Value<'_>) -> Option<Service<W::Service>> {
-    let mut fields = value.fields()?;
-    let node = fields.required("node");
-    let env = fields.optional_value("env").map(|place| env(&place));
-    let ready = fields.optional("ready");
-    let ready_within = fields.optional("ready_within");
+    let mut fields = value.fields(ServiceKeys::TABLE)?;
+    let node = fields.required(ServiceKeys::NODE);
+    let env = fields.optional_value(ServiceKeys::ENV).map(|place| env(&place));
+    let ready = fields.optional(ServiceKeys::READY);
+    let ready_within = fields.optional(ServiceKeys::READY_WITHIN);
     let kind = kind::<W>(&mut fields);
     Some(Service {
         name: ServiceName::from(name),
@@ -130,6 +160,7 @@ fn kind<W: Words>(fields: &mut Fields<'_>) -> Option<W::Service> {
         }
     };
     let word = word::<W>(fields, key)?;
+    word.keys.iter().for_each(|table| fields.also(table));
     let kind = (word.decode)(fields);
     if kind.is_some() {
         fields.finish();
@@ -140,7 +171,7 @@ fn kind<W: Words>(fields: &mut Fields<'_>) -> Option<W::Service> {
 /// Of several keys that say what a service is the one beside which the others only say how.
 fn leading<W: Words>(fields: &mut Fields<'_>, keys: &[&'static str]) -> Option<&'static str> {
     let leads = |fields: &mut Fields<'_>, key: &'static str| {
-        let value = fields.optional_value(key)?;
+        let value = fields.take(key)?;
         let word = W::SERVICES.iter().filter(|word| word.key == key);
         let mut word = word.filter(|word| word.value.is_none() || word.value == value.text());
         let beside = word.next()?.beside;
@@ -173,7 +204,7 @@ fn word<W: Words>(fields: &mut Fields<'_>, key: &'static str) -> Option<&'static
     if words().all(|word| word.value.is_none()) {
         return free;
     }
-    let value = fields.optional_value(key)?;
+    let value = fields.take(key)?;
     let named = words().find(|word| word.value.is_some() && word.value == value.text());
     if let Some(word) = named.or(free.filter(|_| value.text().is_none())) {
         return Some(word);

@@ -6,6 +6,7 @@ use super::client::Client;
 use super::cursor::Value;
 use super::diagnostic::{Diagnostic, Span};
 use super::service::Service;
+use super::shape::{Open, Shape};
 use super::suggest;
 use super::tree::{Kind, Yaml};
 use super::vocabulary::Words;
@@ -22,6 +23,11 @@ pub struct Step<T> {
     pub text: String,
     /// Its line in the file, counted from 1.
     pub line: u32,
+}
+
+shape! {
+    /// The section `timeline`.
+    pub Timeline = Shape::List(&Shape::Open(Open::Step), None)
 }
 
 /// Reads the section `timeline`.

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::cursor::Value;
 use super::decode::Decode;
+use super::shape::{Shape, Shaped};
 use super::tree::shown;
 
 /// Longer than any experiment; keeps later arithmetic far from overflow.
@@ -23,6 +24,44 @@ const DURATION_UNITS: [(&str, u128); 8] = [
     ("d", 86_400 * 1_000_000_000),
 ];
 
+const BYTE_UNITS: [(&str, u128); 9] = [
+    ("", 1),
+    ("B", 1),
+    ("kB", 1_000),
+    ("KB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+];
+
+/// In lower case; capitals mean the same.
+const RATE_UNITS: [(&str, u128); 4] = [("bit", 1), ("kbit", 1_000), ("mbit", 1_000_000), ("gbit", 1_000_000_000)];
+
+const PACE_UNITS: [(&str, u128); 4] = [("B", 1), ("kB", 1_000), ("KB", 1_000), ("MB", 1_000_000)];
+
+/// A number without a sign, as a regular expression.
+const NUMBER: &str = r"[0-9]+(\.[0-9]+)?";
+
+/// The units of a table, as a regular expression.
+fn any_of(units: &[(&str, u128)]) -> String {
+    let names: Vec<_> = units.iter().map(|(name, _)| *name).collect();
+    format!("({})", names.join("|"))
+}
+
+/// A regular expression for the same letters, capital or not: ECMA-262 has no other way to say so within a pattern.
+fn any_case(pattern: &str) -> String {
+    let either =
+        |c: char| if c.is_ascii_lowercase() { format!("[{c}{}]", c.to_ascii_uppercase()) } else { c.to_string() };
+    pattern.chars().map(either).collect()
+}
+
+/// The size of a unit.
+fn size_of(unit: &str, units: &[(&str, u128)]) -> Option<u128> {
+    units.iter().find(|(name, _)| *name == unit).map(|(_, size)| *size)
+}
+
 /// Why a text is not a number with a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -36,6 +75,14 @@ impl Refusal {
     fn new(message: String, help: impl Into<String>) -> Self {
         Self { message, help: Some(help.into()) }
     }
+}
+
+impl Shaped for Duration {
+    const SHAPE: Shape = Shape::Form {
+        pattern: || format!(r"\s*({NUMBER}\s*{}\s*)+", any_of(&DURATION_UNITS)),
+        number: None,
+        expected: <Self as Decode>::EXPECTED,
+    };
 }
 
 impl Decode for Duration {
@@ -68,7 +115,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, Refusal> {
             let help = format!("write `{number}s` for seconds, `{number}ms` for milliseconds, `{number}m` for minutes");
             return Err(Refusal::new(message, help));
         }
-        let Some(&(_, nanoseconds)) = DURATION_UNITS.iter().find(|(name, _)| *name == unit) else {
+        let Some(nanoseconds) = size_of(unit, &DURATION_UNITS) else {
             return Err(Refusal::new(
                 format!("`{}` is not a unit of time", shown(unit)),
                 "the units are `us`, `ms`, `s`, `m` (minutes), `h` and `d`",
@@ -114,22 +161,21 @@ pub fn duration_text(duration: Duration) -> String {
 #[serde(transparent)]
 pub struct Bytes(pub u64);
 
+impl Shaped for Bytes {
+    const SHAPE: Shape = Shape::Form {
+        pattern: || format!(r"\s*{NUMBER}\s*{}\s*", any_of(&BYTE_UNITS)),
+        number: Some((0, u64::MAX)),
+        expected: <Self as Decode>::EXPECTED,
+    };
+}
+
 impl Decode for Bytes {
     const EXPECTED: &'static str = "a number of bytes such as `100`, `400kB` or `1MiB`";
 
     fn decode(value: &Value<'_>) -> Option<Self> {
         let text = value.scalar(Self::EXPECTED)?;
         let (number, unit, rest) = number_and_unit(text.trim());
-        let size = match unit {
-            "" | "B" => Some(1),
-            "kB" | "KB" => Some(1_000),
-            "MB" => Some(1_000_000),
-            "GB" => Some(1_000_000_000),
-            "KiB" | "kiB" => Some(1 << 10),
-            "MiB" => Some(1 << 20),
-            "GiB" => Some(1 << 30),
-            _ => None,
-        };
+        let size = size_of(unit, &BYTE_UNITS);
         let bytes = size
             .filter(|_| rest.is_empty())
             .and_then(|size| scaled(number, size))
@@ -142,6 +188,11 @@ impl Decode for Bytes {
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct Percent(pub f64);
+
+impl Shaped for Percent {
+    const SHAPE: Shape =
+        Shape::Form { pattern: || format!(r"\s*{NUMBER}\s*%\s*"), number: None, expected: <Self as Decode>::EXPECTED };
+}
 
 impl Decode for Percent {
     const EXPECTED: &'static str = "a share from `0%` to `100%`, such as `0.5%`";
@@ -168,6 +219,14 @@ impl fmt::Display for Percent {
 #[serde(transparent)]
 pub struct Rate(pub u64);
 
+impl Shaped for Rate {
+    const SHAPE: Shape = Shape::Form {
+        pattern: || format!(r"\s*{NUMBER}\s*{}(/s)?\s*", any_case(&any_of(&RATE_UNITS))),
+        number: None,
+        expected: <Self as Decode>::EXPECTED,
+    };
+}
+
 impl Decode for Rate {
     const EXPECTED: &'static str = "a rate in bits per second such as `10mbit` or `1 Mbit/s`";
 
@@ -175,13 +234,7 @@ impl Decode for Rate {
         let text = value.scalar(Self::EXPECTED)?;
         let (number, unit, rest) = number_and_unit(text.trim());
         let per_second = matches!(rest, "" | "/s");
-        let size = match unit.to_ascii_lowercase().as_str() {
-            "bit" => Some(1),
-            "kbit" => Some(1_000),
-            "mbit" => Some(1_000_000),
-            "gbit" => Some(1_000_000_000),
-            _ => None,
-        };
+        let size = size_of(&unit.to_ascii_lowercase(), &RATE_UNITS);
         let rate = size
             .filter(|_| per_second)
             .and_then(|size| scaled(number, size))
@@ -196,18 +249,21 @@ impl Decode for Rate {
 #[serde(transparent)]
 pub struct Pace(pub u64);
 
+impl Shaped for Pace {
+    const SHAPE: Shape = Shape::Form {
+        pattern: || format!(r"\s*{NUMBER}\s*{}/s\s*", any_of(&PACE_UNITS)),
+        number: None,
+        expected: <Self as Decode>::EXPECTED,
+    };
+}
+
 impl Decode for Pace {
     const EXPECTED: &'static str = "bytes per second such as `10kB/s`";
 
     fn decode(value: &Value<'_>) -> Option<Self> {
         let text = value.scalar(Self::EXPECTED)?;
         let (number, unit, rest) = number_and_unit(text.trim());
-        let size = match unit {
-            "B" => Some(1),
-            "kB" | "KB" => Some(1_000),
-            "MB" => Some(1_000_000),
-            _ => None,
-        };
+        let size = size_of(unit, &PACE_UNITS);
         let pace = size.filter(|_| rest == "/s").and_then(|size| scaled(number, size));
         let pace = pace.and_then(|bytes| u64::try_from(bytes).ok());
         refuse(value, pace.map(Self).ok_or_else(|| expected::<Self>(text)))

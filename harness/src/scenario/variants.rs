@@ -3,7 +3,7 @@
 //! As in CI workflow files, `exclude` comes first, so `include` can bring a case back.
 
 use super::cursor::Value;
-use super::matrix::{Choice, Dimension, products};
+use super::matrix::{Choice, Dimension, MatrixKeys, products};
 use super::suggest;
 
 /// What a matrix has besides its dimensions.
@@ -16,8 +16,10 @@ pub(super) struct Variants {
 }
 
 impl Variants {
-    /// The keys that are no dimensions.
-    pub const KEYS: [&str; 2] = ["exclude", "include"];
+    /// Whether a key is no dimension.
+    pub fn is_key(name: &str) -> bool {
+        MatrixKeys::TABLE.iter().any(|key| key.name == name)
+    }
 
     /// Reads both; errors in dimensions make them keep silent.
     pub fn decode(rules: &[(&str, Value<'_>)], dimensions: &[Dimension]) -> Self {
@@ -29,7 +31,7 @@ impl Variants {
             let rule = rules.iter().find(|(key, _)| *key == wanted);
             rule.and_then(|(_, value)| value.items()).unwrap_or_default()
         };
-        for item in of("exclude") {
+        for item in of(MatrixKeys::EXCLUDE.name) {
             let before = products(dimensions).into_iter().filter(|choices| !variants.exclude(choices)).count();
             let Some(excluded) = excluded(&item, dimensions) else { continue };
             variants.excluded.push(excluded);
@@ -37,7 +39,7 @@ impl Variants {
                 item.error("this excludes no case that is still there");
             }
         }
-        for item in of("include") {
+        for item in of(MatrixKeys::INCLUDE.name) {
             let Some(choices) = included(&item, dimensions) else { continue };
             let names = |choices: &[Choice]| choices.iter().map(|choice| choice.name.clone()).collect::<Vec<_>>();
             let there = products(dimensions).into_iter().filter(|choices| !variants.exclude(choices));

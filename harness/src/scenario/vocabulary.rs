@@ -4,7 +4,9 @@ use std::fmt::Debug;
 
 use super::client::Client;
 use super::cursor::{Fields, Value};
+use super::keys::Key;
 use super::service::Service;
+use super::shape::Shape;
 
 /// A vocabulary. The scenario reader knows the shape of a file; what can be done and run in one is told by this.
 pub trait Words: Clone + Debug + Sized + 'static {
@@ -40,6 +42,10 @@ pub struct Word<T: 'static> {
     pub name: &'static str,
     /// One sentence on what it means.
     pub about: &'static str,
+    /// What follows its colon, as it stands in a scenario; of a protocol its keys, if it must have any.
+    pub example: &'static str,
+    /// What `decode` reads.
+    pub takes: Shape,
     /// Reads what follows the verb's colon, or a client's keys that are not common to all clients.
     /// `None` means that an error has been added.
     pub decode: fn(Value<'_>) -> Option<T>,
@@ -55,6 +61,8 @@ pub struct ServiceWord<T: 'static> {
     pub beside: &'static [&'static str],
     /// One sentence on what it means.
     pub about: &'static str,
+    /// The keys that `decode` reads.
+    pub keys: &'static [&'static [Key]],
     /// Reads the keys that are not common to all services (and `key` itself, if `value` is `None`).
     /// `None` means that an error has been added.
     pub decode: fn(&mut Fields<'_>) -> Option<T>,

@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::cursor::{Fields, Value};
+use super::decode::Choice;
 use super::diagnostic::{Diagnostic, Span};
 use super::names::{NodeName, WireName, check_name};
+use super::shape::Shape;
 use super::units::{Percent, Rate};
 
 /// The MTU of Ethernet.
@@ -62,23 +64,73 @@ pub struct Quality {
     pub rate: Option<Rate>,
 }
 
+impl Choice for Neighbours {
+    const WHAT: &'static str = "a kind of neighbours";
+    const CHOICES: &'static [(&'static str, Self, &'static str)] = &[
+        (
+            "permanent",
+            Self::Permanent,
+            "the two nodes know each other's MAC address for ever, as a cut is several hops away",
+        ),
+        (
+            "dynamic",
+            Self::Dynamic,
+            "they ask by ARP, as hosts of one subnet, and behind a cut they find each other no more",
+        ),
+    ];
+}
+
+keys! {
+    /// What a wire does to packets, in each direction.
+    pub struct QualityKeys {
+        DELAY: optional Duration = "delay", "5ms", "none", "how long a packet is under way";
+        JITTER: optional Duration = "jitter", "100us", "none", "how much the delay varies; only with a delay";
+        LOSS: optional Percent = "loss", "0.5%", "none", "packets that are lost";
+        DUPLICATE: optional Percent = "duplicate", "1%", "none", "packets that arrive twice";
+        REORDER: optional Percent = "reorder", "2%", "none", "packets that overtake; only with a delay";
+        CORRUPT: optional Percent = "corrupt", "0.1%", "none", "packets in which a bit is flipped";
+        RATE: optional Rate = "rate", "10mbit", "unlimited", "how fast it carries bits";
+    }
+}
+
+keys! {
+    /// The keys of a wire, besides [`QualityKeys`].
+    pub struct WireKeys {
+        ENDS: required Ends = "ends", "[client, server]", "the two nodes; no two wires join the same ones";
+        MTU: optional u32 = "mtu", "1400", "1500", "largest IP packet in bytes, 68 to 65535";
+        NEIGHBOURS: optional Neighbours = "neighbours", "dynamic", "permanent",
+            "`permanent`: the two nodes know each other's MAC address for ever, as a cut is several hops away. `dynamic`: they ask by ARP, as hosts of one subnet, and behind a cut they find each other no more";
+    }
+}
+
+shape! {
+    /// Two nodes.
+    pub Ends = Shape::List(&NodeName::SHAPE, Some(2))
+}
+
+shape! {
+    /// The section `wires`.
+    pub Wires = Shape::named(&Shape::Keys(&[WireKeys::TABLE, QualityKeys::TABLE]), 0)
+}
+
 impl Quality {
     /// Reads the keys of a wire, or of a step that changes one, that say what it does to packets.
     #[must_use]
     pub fn of(fields: &mut Fields<'_>) -> Self {
-        for key in ["jitter", "reorder"] {
-            if fields.has(key) && !fields.has("delay") {
+        fields.also(QualityKeys::TABLE);
+        for key in [QualityKeys::JITTER.name, QualityKeys::REORDER.name] {
+            if fields.has(key) && !fields.has(QualityKeys::DELAY.name) {
                 fields.error_at(key, format!("`{key}` needs a `delay` too: it is a change of the delay"));
             }
         }
         Self {
-            delay: fields.optional("delay"),
-            jitter: fields.optional("jitter"),
-            loss: fields.optional("loss"),
-            duplicate: fields.optional("duplicate"),
-            reorder: fields.optional("reorder"),
-            corrupt: fields.optional("corrupt"),
-            rate: fields.optional("rate"),
+            delay: fields.optional(QualityKeys::DELAY),
+            jitter: fields.optional(QualityKeys::JITTER),
+            loss: fields.optional(QualityKeys::LOSS),
+            duplicate: fields.optional(QualityKeys::DUPLICATE),
+            reorder: fields.optional(QualityKeys::REORDER),
+            corrupt: fields.optional(QualityKeys::CORRUPT),
+            rate: fields.optional(QualityKeys::RATE),
         }
     }
 
@@ -95,8 +147,8 @@ pub(super) fn decode(section: &Value<'_>) -> Vec<Wire> {
     let mut places: Vec<Span> = Vec::new();
     for (name, value) in section.entries().unwrap_or_default() {
         check_name("wire", name, &value);
-        let Some(mut fields) = value.fields() else { continue };
-        let place = fields.required_value("ends");
+        let Some(mut fields) = value.fields(WireKeys::TABLE) else { continue };
+        let place = fields.required_value(WireKeys::ENDS);
         let wire = wire(name, place.as_ref(), &mut fields);
         fields.finish();
         let (Some(wire), Some(place)) = (wire, place) else {
@@ -120,21 +172,18 @@ fn wire(name: &str, place: Option<&Value<'_>>, fields: &mut Fields<'_>) -> Optio
     let ends = place.and_then(ends);
     let quality = Quality::of(fields);
     let mtu = mtu(fields);
-    let neighbours = match fields.optional_value("neighbours") {
+    let neighbours = match fields.optional_value(WireKeys::NEIGHBOURS) {
         None => Neighbours::Permanent,
-        Some(value) => value.choose(
-            "a kind of neighbours",
-            &[("permanent", Neighbours::Permanent), ("dynamic", Neighbours::Dynamic)],
-        )?,
+        Some(value) => value.decode()?,
     };
     Some(Wire { name: WireName::from(name), ends: ends?, quality, mtu, neighbours })
 }
 
 fn mtu(fields: &mut Fields<'_>) -> u32 {
-    let mtu = fields.optional("mtu");
+    let mtu = fields.optional(WireKeys::MTU);
     if mtu.is_some_and(|mtu| !MTUS.contains(&mtu)) {
         let message = format!("an MTU is from {} to {} bytes", MTUS.start(), MTUS.end());
-        fields.error_at("mtu", message);
+        fields.error_at(WireKeys::MTU.name, message);
     }
     mtu.unwrap_or(ETHERNET_MTU)
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::{Kind, Surroundings, rabbit_log};
 use crate::actors::broker::Settings;
-use crate::actors::manners::sockets;
+use crate::actors::manners::{SocketKeys, sockets};
 use crate::actors::{Manners, Part};
 use crate::evidence::{Fact, Role};
+use crate::keys;
 use crate::lab::enter::Place;
 use crate::lab::process::ReadLine;
 use crate::scenario::{Fields, Heartbeat, Port, ServiceWord};
@@ -18,7 +19,8 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "broker",
     value: Some("embedded"),
     beside: &[],
-    about: "an AMQP 0-9-1 broker that behaves as RabbitMQ does: `port`, `heartbeat`, `handshake timeout`, socket options",
+    about: "an AMQP 0-9-1 broker of the harness's own, which behaves as a RabbitMQ with its default settings does",
+    keys: &[BrokerKeys::TABLE, SocketKeys::TABLE],
     decode,
 };
 
@@ -29,6 +31,17 @@ const HEARTBEAT_S: u16 = 60;
 /// RabbitMQ's `handshake_timeout`.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
+keys! {
+    /// The keys of an AMQP broker.
+    pub(super) struct BrokerKeys {
+        PORT: optional Port = "port", "5673", "5672", "where it listens";
+        HEARTBEAT: optional Heartbeat = "heartbeat", "30s", "60s",
+            "what it proposes (connection.tune): whole seconds, or `off`. What the client answers holds for both";
+        HANDSHAKE_TIMEOUT: optional Duration = "handshake timeout", "5s", "10s",
+            "how long a connection may take to connection.open";
+    }
+}
+
 #[derive(Debug)]
 struct Broker {
     port: u16,
@@ -37,9 +50,9 @@ struct Broker {
 }
 
 fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
-    let port = fields.optional::<Port>("port").map_or(PORT, |port| port.0);
-    let heartbeat_s = fields.optional::<Heartbeat>("heartbeat").map_or(HEARTBEAT_S, |heartbeat| heartbeat.0);
-    let handshake_timeout = fields.optional::<Duration>("handshake timeout").unwrap_or(HANDSHAKE);
+    let port = fields.optional(BrokerKeys::PORT).map_or(PORT, |port| port.0);
+    let heartbeat_s = fields.optional(BrokerKeys::HEARTBEAT).map_or(HEARTBEAT_S, |heartbeat| heartbeat.0);
+    let handshake_timeout = fields.optional(BrokerKeys::HANDSHAKE_TIMEOUT).unwrap_or(HANDSHAKE);
     // RabbitMQ's `tcp_listen_options` have `{linger, {true, 0}}`: whatever is not closed on both sides is reset.
     let manners = Manners { linger_s: Some(0), ..sockets(fields) };
     Some(Arc::new(Broker { port, settings: Settings { heartbeat_s, handshake_timeout }, manners }))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Kind;
 use crate::evidence::Role;
+use crate::keys;
 use crate::lab::enter::Place;
 use crate::scenario::{Fields, Port, ServiceWord};
 
@@ -13,9 +14,19 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "command",
     value: None,
     beside: &[],
-    about: "any program with its arguments; no shell reads them. `port`: where it listens",
+    about: "any program with its arguments; no shell reads them",
+    keys: &[CommandKeys::TABLE],
     decode,
 };
+
+keys! {
+    /// The keys of a command.
+    struct CommandKeys {
+        COMMAND: required Vec<String> = "command", "[python3, server.py]",
+            "any program with its arguments, started without a shell";
+        PORT: optional Port = "port", "80", "none", "where it listens";
+    }
+}
 
 #[derive(Debug)]
 struct Command {
@@ -24,11 +35,11 @@ struct Command {
 }
 
 fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
-    let argv = fields.required::<Vec<String>>("command");
-    let port = fields.optional::<Port>("port").map(|port| port.0);
+    let argv = fields.required(CommandKeys::COMMAND);
+    let port = fields.optional(CommandKeys::PORT).map(|port| port.0);
     let argv = argv?;
     if argv.first().is_none_or(String::is_empty) {
-        fields.error_at("command", "the command names no program");
+        fields.error_at(CommandKeys::COMMAND.name, "the command names no program");
         return None;
     }
     Some(Arc::new(Command { argv, port }))

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Kind;
-use crate::actors::manners::manners;
+use crate::actors::manners::{ApplicationKeys, SocketKeys, manners};
 use crate::actors::{Manners, Part, What};
 use crate::evidence::Role;
+use crate::keys;
 use crate::lab::enter::Place;
 use crate::scenario::{Fields, OnOff, Port, ServiceWord};
 
@@ -15,9 +16,18 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "server",
     value: Some("echo"),
     beside: &[],
-    about: "a TCP server that sends back what it reads: `port`, `echo`, `on eof: close | ignore`, socket options",
+    about: "a TCP server of the harness's own that sends back what it reads",
+    keys: &[EchoKeys::TABLE, ApplicationKeys::TABLE, SocketKeys::TABLE],
     decode,
 };
+
+keys! {
+    /// The keys of an echo server, besides those of an application.
+    struct EchoKeys {
+        PORT: required Port = "port", "7", "where it listens";
+        ECHO: optional OnOff = "echo", "off", "`on`", "`off` swallows what it reads";
+    }
+}
 
 #[derive(Debug)]
 struct Echo {
@@ -27,8 +37,8 @@ struct Echo {
 }
 
 fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
-    let port = fields.required::<Port>("port");
-    let echo = fields.optional::<OnOff>("echo").is_none_or(|on| on.0);
+    let port = fields.required(EchoKeys::PORT);
+    let echo = fields.optional(EchoKeys::ECHO).is_none_or(|on| on.0);
     let manners = manners(fields);
     Some(Arc::new(Echo { port: port?.0, echo, manners: manners? }))
 }

@@ -20,6 +20,7 @@ use proxy::sessions::{self, Session};
 use super::image::{self, Source, Usual};
 use super::{Kind, Reload, Surroundings, config_file, v4};
 use crate::evidence::{Fact, Pair, ProxyLog, ProxyNotice, ProxyRules, ProxyServer, ProxyTimeouts, Role};
+use crate::keys;
 use crate::lab::container::Image;
 use crate::lab::enter::Place;
 use crate::lab::process::{Process, ReadLine};
@@ -30,7 +31,8 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "proxy",
     value: Some("haproxy"),
     beside: &["image"],
-    about: "HAProxy with your own configuration: `config: file.cfg`, or the text itself; `image: haproxy:2.6` for one in a container",
+    about: "HAProxy with your own configuration: the one that is installed, or one from an image",
+    keys: &[ConfigKeys::TABLE, image::ImageKeys::TABLE],
     decode: |fields| {
         let image = image::source(fields)?;
         decode(fields, &Program { name: "haproxy", command: &["haproxy", "-db"] }, image)
@@ -39,6 +41,14 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
 
 /// The image that is meant by its public name.
 const IMAGE: Usual = Usual { name: "haproxy:2.6", instead: "whyclosed/haproxy", variable: "WHYCLOSED_HAPROXY_IMAGE" };
+
+keys! {
+    /// The configuration of a proxy that has one.
+    pub(super) struct ConfigKeys {
+        CONFIG: required FileOrText = "config", "haproxy.cfg",
+            "your file, relative to the scenario's folder, or its text; used untouched";
+    }
+}
 
 /// A program that reads HAProxy's configuration and answers on its stats socket.
 #[derive(Debug)]
@@ -68,7 +78,7 @@ struct Haproxy {
 
 /// Reads the keys of such a program.
 pub fn decode(fields: &mut Fields<'_>, program: &'static Program, image: Option<Source>) -> Option<Arc<dyn Kind>> {
-    let config = fields.required::<FileOrText>("config")?;
+    let config = fields.required(ConfigKeys::CONFIG)?;
     // Variables of the environment name timeouts and servers; a port that is one is given by `ready`.
     let port = config_file::text(&config).ok().and_then(|text| {
         let configuration = configuration(&text, &[]);

@@ -10,14 +10,16 @@ use crate::evidence::Role;
 use crate::lab::bundle::Folder;
 use crate::lab::container::Image;
 use crate::lab::enter::Place;
-use crate::scenario::{Fields, FileOrText, Port, ServiceWord, Value};
+use crate::scenario::{Fields, FileOrText, Mapped, Port, ServiceWord, Shape, Value};
+use crate::{keys, shape};
 
 /// The word in a scenario.
 pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "image",
     value: None,
     beside: &["command"],
-    about: "a container from an image of this machine: `command` (arguments for its entrypoint), `files`, `port`",
+    about: "any image of this machine, or an unpacked one: [containers](containers.md)",
+    keys: &[ImageKeys::TABLE, ContainerKeys::TABLE, FilesKeys::TABLE],
     decode,
 };
 
@@ -26,6 +28,47 @@ pub const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// What goes into a container: by its path there.
 pub type Files = BTreeMap<PathBuf, FileOrText>;
+
+keys! {
+    /// The image that a service runs from.
+    pub(super) struct ImageKeys {
+        IMAGE: optional ImageSource = "image", "rabbitmq:3", "the usual one, or the program of this machine",
+            "an image of this machine, by its name, or an unpacked one: `{ folder: … }`";
+    }
+}
+
+keys! {
+    /// What goes into an image.
+    pub(super) struct FilesKeys {
+        FILES: optional Mapped<FileOrText> = "files", "{ /etc/motd: motd.txt }", "none",
+            "path in the container → a file or text that is put there before it starts";
+    }
+}
+
+keys! {
+    /// The keys of any image.
+    struct ContainerKeys {
+        COMMAND: optional Vec<String> = "command", "[redis-server]", "its own",
+            "arguments for its entrypoint, in place of its own";
+        PORT: optional Port = "port", "6379", "none", "where it listens";
+    }
+}
+
+keys! {
+    /// An image that is a folder.
+    struct FolderKeys {
+        FOLDER: required String = "folder", "bundle",
+            "the folder: a bundle as runc takes it, or a root file system";
+        ENTRYPOINT: optional Vec<String> = "entrypoint", "[/bin/server]", "the bundle's", "what is started";
+        USER: optional String = "user", "\"1000:1000\"", "the bundle's, or root", "whom it runs as, by name or number";
+        DIRECTORY: optional String = "directory", "/srv", "the bundle's, or `/`", "its working directory, in the image";
+    }
+}
+
+shape! {
+    /// The name of an image, or a folder.
+    pub(super) ImageSource = Shape::Either(&[Shape::Text, FolderKeys::SHAPE])
+}
 
 #[derive(Debug)]
 struct Container {
@@ -37,8 +80,8 @@ struct Container {
 
 fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
     let image = source(fields)?;
-    let command = fields.optional::<Vec<String>>("command").unwrap_or_default();
-    let port = fields.optional::<Port>("port").map(|port| port.0);
+    let command = fields.optional(ContainerKeys::COMMAND).unwrap_or_default();
+    let port = fields.optional(ContainerKeys::PORT).map(|port| port.0);
     let files = files(fields);
     Some(Arc::new(Container { image: image?, command, files: files?, port }))
 }
@@ -66,7 +109,7 @@ pub struct Usual {
 /// Reads the key `image`, if it is there: a name as the engine takes it, or a folder. The outer `None` is an error that has been
 /// added.
 pub fn source(fields: &mut Fields<'_>) -> Option<Option<Source>> {
-    let Some(value) = fields.optional_value("image") else { return Some(None) };
+    let Some(value) = fields.optional_value(ImageKeys::IMAGE) else { return Some(None) };
     if value.is_mapping() {
         return folder(&value).map(Source::Folder).map(Some);
     }
@@ -80,11 +123,11 @@ pub fn source(fields: &mut Fields<'_>) -> Option<Option<Source>> {
 }
 
 fn folder(value: &Value<'_>) -> Option<Folder> {
-    let mut fields = value.fields()?;
-    let place = fields.required_value("folder");
-    let entrypoint = fields.optional::<Vec<String>>("entrypoint");
-    let user = fields.optional::<String>("user");
-    let directory = fields.optional::<String>("directory").map(PathBuf::from);
+    let mut fields = value.fields(FolderKeys::TABLE)?;
+    let place = fields.required_value(FolderKeys::FOLDER);
+    let entrypoint = fields.optional(FolderKeys::ENTRYPOINT);
+    let user = fields.optional(FolderKeys::USER);
+    let directory = fields.optional(FolderKeys::DIRECTORY).map(PathBuf::from);
     fields.finish();
     let place = place?;
     let path = place.directory().join(place.scalar("the path of a folder")?);
@@ -93,7 +136,7 @@ fn folder(value: &Value<'_>) -> Option<Folder> {
         return None;
     }
     if directory.as_ref().is_some_and(|directory| !directory.is_absolute()) {
-        fields.error_at("directory", "this is a path in the image, and has to start with `/`");
+        fields.error_at(FolderKeys::DIRECTORY.name, "this is a path in the image, and has to start with `/`");
         return None;
     }
     Some(Folder { path, entrypoint, user, directory })
@@ -101,7 +144,7 @@ fn folder(value: &Value<'_>) -> Option<Folder> {
 
 /// Reads the key `files`: path in the container → a file, or its content.
 pub fn files(fields: &mut Fields<'_>) -> Option<Files> {
-    let Some(value) = fields.optional_value("files") else { return Some(Files::new()) };
+    let Some(value) = fields.optional_value(FilesKeys::FILES) else { return Some(Files::new()) };
     let mut files = Files::new();
     for (path, content) in value.entries()? {
         if !Path::new(path).is_absolute() {

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::image::{self, Files, Source, Usual};
+use super::image::{self, Files, FilesKeys, ImageKeys, Source, Usual};
 use super::{Kind, Surroundings, mosquitto_log};
 use crate::evidence::{Fact, Role};
+use crate::keys;
 use crate::lab::container::Image;
 use crate::lab::enter::Place;
 use crate::lab::process::ReadLine;
@@ -17,7 +18,8 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "broker",
     value: Some("mosquitto"),
     beside: &["image"],
-    about: "mosquitto, an MQTT broker: `port`, `config: file.conf`, or the text itself; from an `image`, also `files`",
+    about: "mosquitto, an MQTT broker: the one that is installed, or one from an image",
+    keys: &[MosquittoKeys::TABLE, ImageKeys::TABLE, FilesKeys::TABLE],
     decode,
 };
 
@@ -37,6 +39,15 @@ const HANDSHAKE_MS: u64 = 90_000;
 /// passed; since 2.0.21 each second), and at its clock each tenth of one (mux_epoll.c).
 const CHECKS_EVERY_MS: u64 = 6_100;
 
+keys! {
+    /// The keys of mosquitto.
+    struct MosquittoKeys {
+        PORT: optional Port = "port", "1884", "1883", "where it listens";
+        CONFIG: optional FileOrText = "config", "mosquitto.conf", "it listens on its port for everybody",
+            "your `mosquitto.conf` or its text, used untouched and alone";
+    }
+}
+
 #[derive(Debug)]
 struct Mosquitto {
     image: Option<Source>,
@@ -47,11 +58,14 @@ struct Mosquitto {
 
 fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
     let image = image::source(fields)?;
-    let port = fields.optional::<Port>("port").map_or(PORT, |port| port.0);
-    let config = fields.optional::<FileOrText>("config");
+    let port = fields.optional(MosquittoKeys::PORT).map_or(PORT, |port| port.0);
+    let config = fields.optional(MosquittoKeys::CONFIG);
     let files = image::files(fields)?;
     if image.is_none() && !files.is_empty() {
-        fields.error_at("files", "there is no image to put files into: name one by `image`, or use `config`");
+        fields.error_at(
+            FilesKeys::FILES.name,
+            "there is no image to put files into: name one by `image`, or use `config`",
+        );
         return None;
     }
     Some(Arc::new(Mosquitto { image, port, config, files }))

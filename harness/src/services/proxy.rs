@@ -9,6 +9,7 @@ use regex::Regex;
 use super::session_log::{self, GROUPS, Pattern};
 use super::{Kind, Surroundings};
 use crate::evidence::{Fact, ProxyTimeouts, Role};
+use crate::keys;
 use crate::lab::enter::Place;
 use crate::lab::process::ReadLine;
 use crate::scenario::{Fields, Port, ServiceWord, Value};
@@ -18,9 +19,53 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "proxy",
     value: None,
     beside: &[],
-    about: "any other proxy: `proxy: { command: […] }`, `port`, `servers`, `timeouts: { tunnel: 30s }`, `log: [{ line: regex, state: cD }]`",
+    about: "any other proxy, which is told to the verdicts by the scenario",
+    keys: &[ForeignKeys::TABLE],
     decode,
 };
+
+keys! {
+    /// The keys of any other proxy.
+    struct ForeignKeys {
+        PROXY: required HowKeys = "proxy", "{ command: [python3, proxy.py] }", "how it is started";
+        PORT: required Port = "port", "5672", "where it listens";
+        SERVERS: optional Vec<String> = "servers", "[\"s1:5672\"]", "none known", "where it connects to";
+        TIMEOUTS: optional TimeoutKeys = "timeouts", "{ tunnel: 30s }", "none known",
+            "its timers, by HAProxy's names";
+        LOG: optional Vec<PatternKeys> = "log", "[ { line: \"(?<session>[0-9]+) idle\", state: cD } ]", "nothing is read",
+            "patterns of lines; the first that fits reads the line";
+    }
+}
+
+keys! {
+    /// How it is started.
+    struct HowKeys {
+        COMMAND: required Vec<String> = "command", "[python3, proxy.py]", "the program with its arguments, started without a shell";
+    }
+}
+
+keys! {
+    /// A proxy's timers.
+    struct TimeoutKeys {
+        CONNECT: optional Duration = "connect", "30s", "none known", "until a server has answered";
+        CLIENT: optional Duration = "client", "30s", "none known", "nothing from the client";
+        SERVER: optional Duration = "server", "30s", "none known", "nothing from the server";
+        TUNNEL: optional Duration = "tunnel", "30s", "none known", "nothing in either direction, in place of both";
+        CLIENT_FIN: optional Duration = "client-fin", "30s", "none known", "nothing from a client that has half-closed";
+        SERVER_FIN: optional Duration = "server-fin", "30s", "none known", "nothing from a server that has half-closed";
+        QUEUE: optional Duration = "queue", "30s", "none known", "waiting for a free server";
+    }
+}
+
+keys! {
+    /// A kind of line of its log.
+    struct PatternKeys {
+        LINE: required String = "line", "\"(?<session>[0-9]+) idle\"",
+            "what the line looks like, a regular expression with named groups";
+        STATE: optional String = "state", "cD", "it tells of no end",
+            "why a session ended, in HAProxy's termination states";
+    }
+}
 
 #[derive(Debug)]
 struct Foreign {
@@ -32,35 +77,36 @@ struct Foreign {
 }
 
 fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
-    let mut how = fields.required_value("proxy")?.fields()?;
-    let argv = how.required::<Vec<String>>("command");
+    let mut how = fields.required_value(ForeignKeys::PROXY)?.fields(HowKeys::TABLE)?;
+    let argv = how.required(HowKeys::COMMAND);
     how.finish();
-    let port = fields.required::<Port>("port");
-    let servers = fields.optional::<Vec<String>>("servers").unwrap_or_default();
-    let timeouts = fields.optional_value("timeouts").map_or(Some(ProxyTimeouts::default()), |value| timeouts(&value));
-    let log = fields.optional_value("log").map_or(Some(Vec::new()), |value| log(&value));
+    let port = fields.required(ForeignKeys::PORT);
+    let servers = fields.optional(ForeignKeys::SERVERS).unwrap_or_default();
+    let timeouts =
+        fields.optional_value(ForeignKeys::TIMEOUTS).map_or(Some(ProxyTimeouts::default()), |value| timeouts(&value));
+    let log = fields.optional_value(ForeignKeys::LOG).map_or(Some(Vec::new()), |value| log(&value));
     let argv = argv.filter(|argv| argv.first().is_some_and(|program| !program.is_empty()));
     if argv.is_none() {
-        fields.error_at("proxy", "the command names no program");
+        fields.error_at(ForeignKeys::PROXY.name, "the command names no program");
     }
     Some(Arc::new(Foreign { argv: argv?, port: port?.0, servers, timeouts: timeouts?, log: log? }))
 }
 
 /// Timers by HAProxy's names, since verdicts have these.
 fn timeouts(value: &Value<'_>) -> Option<ProxyTimeouts> {
-    let mut fields = value.fields()?;
-    let mut ms = |name| {
-        let time: Option<Duration> = fields.optional(name);
+    let mut fields = value.fields(TimeoutKeys::TABLE)?;
+    let mut ms = |key| {
+        let time: Option<Duration> = fields.optional(key);
         time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     };
     let timeouts = ProxyTimeouts {
-        connect: ms("connect"),
-        client: ms("client"),
-        server: ms("server"),
-        tunnel: ms("tunnel"),
-        client_fin: ms("client-fin"),
-        server_fin: ms("server-fin"),
-        queue: ms("queue"),
+        connect: ms(TimeoutKeys::CONNECT),
+        client: ms(TimeoutKeys::CLIENT),
+        server: ms(TimeoutKeys::SERVER),
+        tunnel: ms(TimeoutKeys::TUNNEL),
+        client_fin: ms(TimeoutKeys::CLIENT_FIN),
+        server_fin: ms(TimeoutKeys::SERVER_FIN),
+        queue: ms(TimeoutKeys::QUEUE),
     };
     fields.finish();
     Some(timeouts)
@@ -71,9 +117,9 @@ fn log(value: &Value<'_>) -> Option<Vec<Pattern>> {
 }
 
 fn pattern(value: &Value<'_>) -> Option<Pattern> {
-    let mut fields = value.fields()?;
-    let place = fields.required_value("line")?;
-    let state = fields.optional::<String>("state");
+    let mut fields = value.fields(PatternKeys::TABLE)?;
+    let place = fields.required_value(PatternKeys::LINE)?;
+    let state = fields.optional(PatternKeys::STATE);
     fields.finish();
     let line = match Regex::new(place.scalar("a regular expression")?) {
         Ok(line) => line,

@@ -4,21 +4,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::image::{self, Files, Source, Usual};
+use super::broker::BrokerKeys;
+use super::image::{self, Files, FilesKeys, ImageKeys, Source, Usual};
 use super::{Kind, Surroundings, rabbit_log, rabbit_modules};
 use crate::evidence::{Fact, Role};
 use crate::lab::container::Image;
 use crate::lab::enter::Place;
 use crate::lab::process::ReadLine;
 use crate::lab::unpacked::Unpacked;
-use crate::scenario::{Fields, Heartbeat, Port, ServiceWord};
+use crate::scenario::{Fields, ServiceWord};
 
 /// The word in a scenario.
 pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "broker",
     value: Some("rabbitmq"),
     beside: &["image"],
-    about: "RabbitMQ in a container: `port`, `heartbeat`, `handshake timeout`, `image`, `files`",
+    about: "RabbitMQ, from an [image](containers.md)",
+    keys: &[BrokerKeys::TABLE, ImageKeys::TABLE, FilesKeys::TABLE],
     decode,
 };
 
@@ -44,9 +46,9 @@ struct RabbitMq {
 
 fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
     let image = image::source(fields)?;
-    let port = fields.optional::<Port>("port").map_or(PORT, |port| port.0);
-    let heartbeat_s = fields.optional::<Heartbeat>("heartbeat").map_or(HEARTBEAT_S, |heartbeat| heartbeat.0);
-    let handshake_timeout = fields.optional::<Duration>("handshake timeout").unwrap_or(HANDSHAKE);
+    let port = fields.optional(BrokerKeys::PORT).map_or(PORT, |port| port.0);
+    let heartbeat_s = fields.optional(BrokerKeys::HEARTBEAT).map_or(HEARTBEAT_S, |heartbeat| heartbeat.0);
+    let handshake_timeout = fields.optional(BrokerKeys::HANDSHAKE_TIMEOUT).unwrap_or(HANDSHAKE);
     let files = image::files(fields)?;
     Some(Arc::new(RabbitMq { image, port, heartbeat_s, handshake_timeout, files }))
 }

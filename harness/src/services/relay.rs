@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Kind;
-use super::haproxy::{self, Program};
+use super::haproxy::{self, ConfigKeys, Program};
 use crate::scenario::ServiceWord;
 
 /// The word in a scenario.
@@ -11,7 +11,8 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "proxy",
     value: Some("relay"),
     beside: &[],
-    about: "the proxy that comes with this program, with HAProxy's configuration: `config: file.cfg`, or the text itself",
+    about: "the proxy that comes with this program, with HAProxy's configuration: [what it takes](relay.md)",
+    keys: &[ConfigKeys::TABLE],
     decode: |fields| haproxy::decode(fields, &RELAY, None),
 };
 

@@ -7,8 +7,9 @@ use crate::actors::{Order, What};
 use crate::clock::readable;
 use crate::evidence::store::Ledger;
 use crate::evidence::{Fact, Report};
+use crate::keys;
 use crate::lab::{Error, Lab};
-use crate::scenario::{ClientName, Value, Word};
+use crate::scenario::{ClientName, Shape, Shaped, Value, Word};
 
 /// The close(2) itself; that the peer hears of it is another matter.
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -16,16 +17,28 @@ const LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
 /// `- close: orders`
 pub const CLOSE: Word<Arc<dyn Verb>> = Word {
     name: "close",
-    about: "a client closes its connections (FIN): `close: orders` or `close: { client, connection }`",
+    about: "the client closes its connections, or one of them: FIN, and before that connection.close if it speaks AMQP, DISCONNECT if it speaks MQTT",
+    example: "app",
+    takes: Shape::Either(&[ClientName::SHAPE, CloseKeys::SHAPE]),
     decode: |value| decode(value, What::Close),
 };
 
 /// `- reset: orders`
 pub const RESET: Word<Arc<dyn Verb>> = Word {
     name: "reset",
-    about: "a client aborts its connections (SO_LINGER 0, RST): `reset: orders` or `reset: { client, connection }`",
+    about: "the client aborts its connections, or one of them (SO_LINGER 0): RST",
+    example: "{ client: app, connection: 1 }",
+    takes: Shape::Either(&[ClientName::SHAPE, CloseKeys::SHAPE]),
     decode: |value| decode(value, What::Reset),
 };
+
+keys! {
+    /// A client, or one of its connections.
+    struct CloseKeys {
+        CLIENT: required ClientName = "client", "app", "whose connections";
+        CONNECTION: optional u32 = "connection", "2", "all of them", "only this one of its connections, counted from 1";
+    }
+}
 
 #[derive(Debug)]
 struct Close {
@@ -38,9 +51,9 @@ fn decode(value: Value<'_>, what: What) -> Option<Arc<dyn Verb>> {
         let client = value.decode::<ClientName>()?.to_string();
         return Some(Arc::new(Close { client, order: Order { connection: None, what } }));
     }
-    let mut fields = value.fields()?;
-    let client = fields.required::<ClientName>("client");
-    let connection = fields.optional::<u32>("connection");
+    let mut fields = value.fields(CloseKeys::TABLE)?;
+    let client = fields.required(CloseKeys::CLIENT);
+    let connection = fields.optional(CloseKeys::CONNECTION);
     fields.finish();
     Some(Arc::new(Close { client: client?.to_string(), order: Order { connection, what } }))
 }

@@ -5,22 +5,35 @@
 use std::sync::Arc;
 
 use super::{Playing, Verb};
+use crate::keys;
 use crate::lab::{Lab, direction};
-use crate::scenario::{NodeName, Value, WireName, Word};
+use crate::scenario::{NodeName, Shape, Shaped, Value, WireName, Word};
 
 /// `- cut: client-lb` or `- cut: { wire: client-lb, from: client }`
 pub const CUT: Word<Arc<dyn Verb>> = Word {
     name: "cut",
-    about: "a wire loses everything in silence, both ways or only what one node sends: `cut: wire` or `cut: { wire, from }`",
+    about: "the wire loses everything in silence, both ways or only what one node sends. Frames are still seen where they were sent and are not delivered. `cut: cable` is both ways. The opposite is `restore`",
+    example: "{ wire: cable, from: client }",
+    takes: Shape::Either(&[WireName::SHAPE, CutKeys::SHAPE]),
     decode: |value| decode(value, true),
 };
 
 /// `- restore: client-lb`
 pub const RESTORE: Word<Arc<dyn Verb>> = Word {
     name: "restore",
-    about: "the opposite of `cut`, both ways or one: `restore: wire` or `restore: { wire, from }`",
+    about: "a wire that was cut delivers again, both ways or what one node sends",
+    example: "cable",
+    takes: Shape::Either(&[WireName::SHAPE, CutKeys::SHAPE]),
     decode: |value| decode(value, false),
 };
+
+keys! {
+    /// A wire, or one of its directions.
+    struct CutKeys {
+        WIRE: required WireName = "wire", "cable", "the wire";
+        FROM: optional NodeName = "from", "client", "both ways", "only what this node sends";
+    }
+}
 
 #[derive(Debug)]
 struct Cut {
@@ -33,9 +46,9 @@ fn decode(value: Value<'_>, cuts: bool) -> Option<Arc<dyn Verb>> {
     if value.is_scalar() {
         return Some(Arc::new(Cut { wire: value.decode::<WireName>()?.to_string(), from: None, cuts }));
     }
-    let mut fields = value.fields()?;
-    let wire = fields.required::<WireName>("wire");
-    let from = fields.optional::<NodeName>("from").map(|node| node.to_string());
+    let mut fields = value.fields(CutKeys::TABLE)?;
+    let wire = fields.required(CutKeys::WIRE);
+    let from = fields.optional(CutKeys::FROM).map(|node| node.to_string());
     fields.finish();
     Some(Arc::new(Cut { wire: wire?.to_string(), from, cuts }))
 }

@@ -6,24 +6,35 @@
 use std::sync::Arc;
 
 use super::{Playing, Verb};
+use crate::keys;
 use crate::lab::{Error, Lab};
-use crate::scenario::{NodeName, Word};
+use crate::scenario::{NodeName, Shape, Shaped, Word};
 
 /// `- destroy: { at: lb, to: s1 }`
 pub const DESTROY: Word<Arc<dyn Verb>> = Word {
     name: "destroy",
-    about: "an operator ends a node's connections, or those to one other node, as `ss -K` does: `destroy: node` or `destroy: { at, to }`",
+    about: "an operator ends the node's connections, or those to one node, from outside their programs (`ss -K`, SOCK_DESTROY): RST, and ECONNABORTED for the program; an attempt to connect ends in silence. No opposite; `start` opens new ones",
+    example: "{ at: client, to: server }",
+    takes: Shape::Either(&[NodeName::SHAPE, DestroyKeys::SHAPE]),
     decode: |value| {
         if value.is_scalar() {
             return Some(Arc::new(Destroy { at: value.decode::<NodeName>()?.to_string(), to: None }));
         }
-        let mut fields = value.fields()?;
-        let at = fields.required::<NodeName>("at");
-        let to = fields.optional::<NodeName>("to").map(|node| node.to_string());
+        let mut fields = value.fields(DestroyKeys::TABLE)?;
+        let at = fields.required(DestroyKeys::AT);
+        let to = fields.optional(DestroyKeys::TO).map(|node| node.to_string());
         fields.finish();
         Some(Arc::new(Destroy { at: at?.to_string(), to }))
     },
 };
+
+keys! {
+    /// A node's connections, or those to one other node.
+    struct DestroyKeys {
+        AT: required NodeName = "at", "client", "the node whose connections are ended";
+        TO: optional NodeName = "to", "server", "all of them", "only those to this node";
+    }
+}
 
 #[derive(Debug)]
 struct Destroy {

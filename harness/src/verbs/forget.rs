@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use super::{Playing, Verb};
 use crate::lab::Lab;
-use crate::scenario::{FirewallName, Word};
+use crate::scenario::{FirewallName, Shaped, Word};
 
 /// `- forget: fw`
 pub const FORGET: Word<Arc<dyn Verb>> = Word {
     name: "forget",
-    about: "a firewall loses its state, as when it fails over to another without it; its rules stay: `forget: fw`",
+    about: "a firewall loses its state, as when it fails over to another one without it. Nothing by itself; the next segment of a connection is one that it does not know ([firewalls](firewalls.md)). No opposite: it learns again from what passes",
+    example: "fw",
+    takes: FirewallName::SHAPE,
     decode: |value| Some(Arc::new(Forget(value.decode::<FirewallName>()?.to_string()))),
 };
 

@@ -6,19 +6,23 @@ use rustix::process::Signal;
 
 use super::{Playing, Verb};
 use crate::lab::Lab;
-use crate::scenario::{ProcessName, Word};
+use crate::scenario::{ProcessName, Shaped, Word};
 
 /// `- freeze: s1`
 pub const FREEZE: Word<Arc<dyn Verb>> = Word {
     name: "freeze",
-    about: "SIGSTOP to every process of a service or client; its kernel still answers: `freeze: s1`",
+    about: "SIGSTOP to every process of a service or client: the application stands still, its kernel goes on acknowledging data and probes. The opposite is `thaw`",
+    example: "echo",
+    takes: ProcessName::SHAPE,
     decode: |value| Some(Arc::new(Freeze { process: value.decode::<ProcessName>()?.to_string(), freezes: true })),
 };
 
 /// `- thaw: s1`
 pub const THAW: Word<Arc<dyn Verb>> = Word {
     name: "thaw",
-    about: "the opposite of `freeze` (SIGCONT): `thaw: s1`",
+    about: "SIGCONT: the application goes on where it stood",
+    example: "echo",
+    takes: ProcessName::SHAPE,
     decode: |value| Some(Arc::new(Freeze { process: value.decode::<ProcessName>()?.to_string(), freezes: false })),
 };
 

@@ -9,8 +9,9 @@ use super::{Playing, Verb};
 use crate::actors::{Order, What};
 use crate::clock::readable;
 use crate::evidence::{Fact, Report};
+use crate::keys;
 use crate::lab::{Error, Lab};
-use crate::scenario::{ClientName, Word};
+use crate::scenario::{ClientName, Shape, Shaped, Word};
 
 /// The shutdown(2), behind the write(2) of what was ordered before.
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -18,18 +19,28 @@ const LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
 /// `- half-close: orders`
 pub const HALF_CLOSE: Word<Arc<dyn Verb>> = Word {
     name: "half-close",
-    about: "a client shuts its sending side down (FIN) and goes on reading: `half-close: orders` or `half-close: { client, connection }`",
+    about: "the client shuts its sending side (shutdown(2)) behind what it has to write: FIN; it goes on reading. No opposite: a FIN is not taken back; `close` ends the rest",
+    example: "app",
+    takes: Shape::Either(&[ClientName::SHAPE, HalfCloseKeys::SHAPE]),
     decode: |value| {
         if value.is_scalar() {
             return Some(Arc::new(HalfClose { client: value.decode::<ClientName>()?.to_string(), connection: None }));
         }
-        let mut fields = value.fields()?;
-        let client = fields.required::<ClientName>("client");
-        let connection = fields.optional::<u32>("connection");
+        let mut fields = value.fields(HalfCloseKeys::TABLE)?;
+        let client = fields.required(HalfCloseKeys::CLIENT);
+        let connection = fields.optional(HalfCloseKeys::CONNECTION);
         fields.finish();
         Some(Arc::new(HalfClose { client: client?.to_string(), connection }))
     },
 };
+
+keys! {
+    /// A client, or one of its connections.
+    struct HalfCloseKeys {
+        CLIENT: required ClientName = "client", "app", "whose connections";
+        CONNECTION: optional u32 = "connection", "2", "all of them", "only this one of its connections, counted from 1";
+    }
+}
 
 #[derive(Debug)]
 struct HalfClose {

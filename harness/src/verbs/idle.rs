@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use super::{Playing, Verb};
 use crate::lab::Lab;
-use crate::scenario::Word;
+use crate::scenario::{Shaped, Word};
 
 /// `- idle: 200s`
 pub const IDLE: Word<Arc<dyn Verb>> = Word {
     name: "idle",
-    about: "do nothing for a while: `idle: 200s`",
+    about: "nothing, for a while",
+    example: "200s",
+    takes: Duration::SHAPE,
     decode: |value| Some(Arc::new(Idle(value.decode()?))),
 };
 

@@ -6,19 +6,23 @@ use rustix::process::Signal;
 
 use super::{Playing, Verb};
 use crate::lab::Lab;
-use crate::scenario::{ProcessName, Word};
+use crate::scenario::{ProcessName, Shaped, Word};
 
 /// `- kill: s1`
 pub const KILL: Word<Arc<dyn Verb>> = Word {
     name: "kill",
-    about: "SIGKILL to every process of a service or client; its kernel then closes its sockets: `kill: s1`",
+    about: "SIGKILL to every process of a service or client; its host lives, and its kernel closes the sockets: FIN, or RST when received data was not read. The opposite is `start`",
+    example: "echo",
+    takes: ProcessName::SHAPE,
     decode: |value| Some(Arc::new(Kill { process: value.decode::<ProcessName>()?.to_string(), hard: true })),
 };
 
 /// `- terminate: lb`
 pub const TERMINATE: Word<Arc<dyn Verb>> = Word {
     name: "terminate",
-    about: "SIGTERM to a service or client, which may end in its own way: `terminate: lb`",
+    about: "SIGTERM to a service or client: it may end in its own way. The opposite is `start`",
+    example: "lb",
+    takes: ProcessName::SHAPE,
     decode: |value| Some(Arc::new(Kill { process: value.decode::<ProcessName>()?.to_string(), hard: false })),
 };
 

@@ -7,19 +7,23 @@ use std::sync::Arc;
 
 use super::{Playing, Verb};
 use crate::lab::Lab;
-use crate::scenario::{NodeName, Word};
+use crate::scenario::{NodeName, Shaped, Word};
 
 /// `- power-off: s1`
 pub const POWER_OFF: Word<Arc<dyn Verb>> = Word {
     name: "power-off",
-    about: "a host dies: nothing more is sent: `power-off: s1`",
+    about: "the host dies: its wires are cut, then its processes and its kernel go. Nothing more is sent. The opposite is `reboot`",
+    example: "server",
+    takes: NodeName::SHAPE,
     decode: |value| Some(Arc::new(PowerOff(value.decode::<NodeName>()?.to_string()))),
 };
 
 /// `- reboot: s1`
 pub const REBOOT: Word<Arc<dyn Verb>> = Word {
     name: "reboot",
-    about: "a host that was powered off comes back with its services and without its connections: `reboot: s1`",
+    about: "a host that was powered off comes back with the same address and its services, without connections: the next segment of an old one meets RST",
+    example: "server",
+    takes: NodeName::SHAPE,
     decode: |value| Some(Arc::new(Reboot(value.decode::<NodeName>()?.to_string()))),
 };
 

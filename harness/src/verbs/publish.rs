@@ -8,8 +8,9 @@ use crate::actors::{Order, What};
 use crate::clock::readable;
 use crate::evidence::store::Ledger;
 use crate::evidence::{Fact, Report};
+use crate::keys;
 use crate::lab::{Error, Lab};
-use crate::scenario::{Bytes, ClientName, OnOff, Word};
+use crate::scenario::{Bytes, ClientName, OnOff, Shaped, Word};
 
 /// As RabbitMQ confirms a message of its own accord; what is not confirmed by then is in a broken place.
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
@@ -17,19 +18,33 @@ const LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 /// `- publish: { client: orders, messages: 3 }`
 pub const PUBLISH: Word<Arc<dyn Verb>> = Word {
     name: "publish",
-    about: "a client publishes messages: `publish: { client, messages, bytes, connection }`",
+    about: "an AMQP or MQTT client publishes messages, and the step waits until the broker has confirmed them, at most 10 s",
+    example: "{ client: orders, messages: 3 }",
+    takes: PublishKeys::SHAPE,
     decode: |value| {
-        let mut fields = value.fields()?;
-        let client = fields.required::<ClientName>("client");
-        let messages = fields.optional::<u64>("messages").unwrap_or(1);
-        let bytes = fields.optional::<Bytes>("bytes").map_or(100, |bytes| bytes.0);
-        let connection = fields.optional::<u32>("connection");
-        let confirmed = fields.optional::<OnOff>("await").is_none_or(|on| on.0);
+        let mut fields = value.fields(PublishKeys::TABLE)?;
+        let client = fields.required(PublishKeys::CLIENT);
+        let messages = fields.optional(PublishKeys::MESSAGES).unwrap_or(1);
+        let bytes = fields.optional(PublishKeys::BYTES).map_or(100, |bytes| bytes.0);
+        let connection = fields.optional(PublishKeys::CONNECTION);
+        let confirmed = fields.optional(PublishKeys::AWAIT).is_none_or(|on| on.0);
         fields.finish();
         let order = Order { connection, what: What::Publish { messages, bytes } };
         Some(Arc::new(Publish { client: client?.to_string(), order, confirmed }))
     },
 };
+
+keys! {
+    /// What is published.
+    struct PublishKeys {
+        CLIENT: required ClientName = "client", "orders", "the client that publishes; it speaks AMQP or MQTT";
+        MESSAGES: optional u64 = "messages", "3", "1", "how many";
+        BYTES: optional Bytes = "bytes", "1kB", "100", "how much payload each has";
+        CONNECTION: optional u32 = "connection", "1", "on all of them", "only on this one of its connections, counted from 1";
+        AWAIT: optional OnOff = "await", "off", "`on`",
+            "whether the step waits until the broker has confirmed them, at most 10 s";
+    }
+}
 
 #[derive(Debug)]
 struct Publish {

@@ -10,8 +10,9 @@ use super::{Playing, Verb};
 use crate::actors::{Order, What};
 use crate::clock::readable;
 use crate::evidence::{Fact, Report};
+use crate::keys;
 use crate::lab::{Error, Lab};
-use crate::scenario::{ProcessName, Value, Word};
+use crate::scenario::{ProcessName, Shape, Shaped, Value, Word};
 
 /// The program has only to hear of it.
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -19,16 +20,28 @@ const LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
 /// `- stop-reading: orders`
 pub const STOP_READING: Word<Arc<dyn Verb>> = Word {
     name: "stop-reading",
-    about: "a client or an echo server reads nothing any more, and its window closes: `stop-reading: orders` or `stop-reading: { of, connection }`",
+    about: "a `protocol: tcp` client or `server: echo` leaves what comes in its kernel's buffer: when that is full its window is 0, and the sender's kernel probes it. The opposite is `resume-reading`",
+    example: "{ of: app, connection: 1 }",
+    takes: Shape::Either(&[ProcessName::SHAPE, ReadingKeys::SHAPE]),
     decode: |value| decode(value, false),
 };
 
 /// `- resume-reading: orders`
 pub const RESUME_READING: Word<Arc<dyn Verb>> = Word {
     name: "resume-reading",
-    about: "the opposite of `stop-reading`: `resume-reading: orders` or `resume-reading: { of, connection }`",
+    about: "it reads again: what came meanwhile first",
+    example: "app",
+    takes: Shape::Either(&[ProcessName::SHAPE, ReadingKeys::SHAPE]),
     decode: |value| decode(value, true),
 };
+
+keys! {
+    /// Who reads.
+    struct ReadingKeys {
+        OF: required ProcessName = "of", "app", "the client or server";
+        CONNECTION: optional u32 = "connection", "2", "all of them", "only on this one of its connections, counted from 1";
+    }
+}
 
 #[derive(Debug)]
 struct Reading {
@@ -41,9 +54,9 @@ fn decode(value: Value<'_>, on: bool) -> Option<Arc<dyn Verb>> {
     if value.is_scalar() {
         return Some(Arc::new(Reading { process: value.decode::<ProcessName>()?.to_string(), connection: None, on }));
     }
-    let mut fields = value.fields()?;
-    let process = fields.required::<ProcessName>("of");
-    let connection = fields.optional::<u32>("connection");
+    let mut fields = value.fields(ReadingKeys::TABLE)?;
+    let process = fields.required(ReadingKeys::OF);
+    let connection = fields.optional(ReadingKeys::CONNECTION);
     fields.finish();
     Some(Arc::new(Reading { process: process?.to_string(), connection, on }))
 }

@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use super::{Playing, Verb};
 use crate::lab::Lab;
-use crate::scenario::{ProcessName, Word};
+use crate::scenario::{ProcessName, Shaped, Word};
 
 /// `- reload: lb`
 pub const RELOAD: Word<Arc<dyn Verb>> = Word {
     name: "reload",
-    about: "a proxy reads its configuration anew: a new process takes new sessions, the old one keeps its own: `reload: lb`",
+    about: "a proxy reads its configuration anew: HAProxy and relay by a second process beside the first, which then gets SIGUSR1 (what `-sf` does); nginx by SIGHUP. Sessions that stand see nothing, until `hard-stop-after` (nginx: `worker_shutdown_timeout`) ends them; new ones are the new process's. The opposite is another `reload`",
+    example: "lb",
+    takes: ProcessName::SHAPE,
     decode: |value| Some(Arc::new(Reload(value.decode::<ProcessName>()?.to_string()))),
 };
 

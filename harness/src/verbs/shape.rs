@@ -7,33 +7,43 @@
 use std::sync::Arc;
 
 use super::{Playing, Verb};
+use crate::keys;
 use crate::lab::{Lab, shaping};
-use crate::scenario::{Quality, WireName, Word};
+use crate::scenario::{Quality, QualityKeys, Shape, Shaped, WireName, Word};
 
 /// `- shape: { wire: client-lb, delay: 100ms, loss: 10% }`
 pub const SHAPE: Word<Arc<dyn Verb>> = Word {
     name: "shape",
-    about: "a wire gets another delay, loss, rate, …, and none of what is not named: `shape: { wire, delay, loss, rate, … }` or `shape: wire`",
+    about: "the wire does this to packets from now on, both ways, and nothing that is not named; `shape: cable` takes everything off. What is under way arrives as it would have. Needs netem, as such wires do. The opposite is `shape` with the old values",
+    example: "{ wire: cable, delay: 20ms, loss: 1% }",
+    takes: Shape::Either(&[WireName::SHAPE, Shape::Keys(&[ShapeKeys::TABLE, QualityKeys::TABLE])]),
     decode: |value| {
         if value.is_scalar() {
             let wire = value.decode::<WireName>()?.to_string();
-            return Some(Arc::new(Shape { wire, quality: Quality::default() }));
+            return Some(Arc::new(Shaping { wire, quality: Quality::default() }));
         }
-        let mut fields = value.fields()?;
-        let wire = fields.required::<WireName>("wire");
+        let mut fields = value.fields(ShapeKeys::TABLE)?;
+        let wire = fields.required(ShapeKeys::WIRE);
         let quality = Quality::of(&mut fields);
         fields.finish();
-        Some(Arc::new(Shape { wire: wire?.to_string(), quality }))
+        Some(Arc::new(Shaping { wire: wire?.to_string(), quality }))
     },
 };
 
+keys! {
+    /// Which wire is changed; what to is in [`QualityKeys`].
+    struct ShapeKeys {
+        WIRE: required WireName = "wire", "cable", "the wire";
+    }
+}
+
 #[derive(Debug)]
-struct Shape {
+struct Shaping {
     wire: String,
     quality: Quality,
 }
 
-impl Verb for Shape {
+impl Verb for Shaping {
     fn object(&self) -> Option<&str> {
         Some(&self.wire)
     }

@@ -4,21 +4,32 @@
 use std::sync::Arc;
 
 use super::{Playing, Verb};
+use crate::keys;
 use crate::lab::{Lab, doing};
-use crate::scenario::{ServiceName, Word};
+use crate::scenario::{ServiceName, Shaped, Word};
 
 /// `- shutdown-sessions: { proxy: lb, server: broker/s1 }`
 pub const SHUTDOWN_SESSIONS: Word<Arc<dyn Verb>> = Word {
     name: "shutdown-sessions",
-    about: "a proxy's operator ends the sessions of one server: `shutdown-sessions: { proxy: lb, server: backend/name }`",
+    about: "the proxy's operator ends the sessions of one server, named as in its configuration (`backend/name`): FIN and RST to the server, FIN to the clients",
+    example: "{ proxy: lb, server: broker/s1 }",
+    takes: ShutdownKeys::SHAPE,
     decode: |value| {
-        let mut fields = value.fields()?;
-        let proxy = fields.required::<ServiceName>("proxy");
-        let server = fields.required::<String>("server");
+        let mut fields = value.fields(ShutdownKeys::TABLE)?;
+        let proxy = fields.required(ShutdownKeys::PROXY);
+        let server = fields.required(ShutdownKeys::SERVER);
         fields.finish();
         Some(Arc::new(ShutdownSessions { proxy: proxy?.to_string(), server: server? }))
     },
 };
+
+keys! {
+    /// Whose sessions are ended.
+    struct ShutdownKeys {
+        PROXY: required ServiceName = "proxy", "lb", "the proxy";
+        SERVER: required String = "server", "broker/s1", "the server, as the proxy's configuration has it: `backend/name`";
+    }
+}
 
 #[derive(Debug)]
 struct ShutdownSessions {

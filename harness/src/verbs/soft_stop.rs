@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use super::{Playing, Verb};
 use crate::lab::Lab;
-use crate::scenario::{ProcessName, Word};
+use crate::scenario::{ProcessName, Shaped, Word};
 
 /// `- soft-stop: lb`
 pub const SOFT_STOP: Word<Arc<dyn Verb>> = Word {
     name: "soft-stop",
-    about: "a proxy takes no new sessions and ends after its last one (SIGUSR1): `soft-stop: lb`",
+    about: "SIGUSR1 (nginx: SIGQUIT) to a proxy: it takes no new sessions and ends after its last one. A connection that it has not accepted yet meets RST; sessions see nothing, until `hard-stop-after` has passed if that is set. The opposite is `start`, when it has ended",
+    example: "lb",
+    takes: ProcessName::SHAPE,
     decode: |value| Some(Arc::new(SoftStop(value.decode::<ProcessName>()?.to_string()))),
 };
 

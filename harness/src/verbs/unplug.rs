@@ -5,22 +5,35 @@
 use std::sync::Arc;
 
 use super::{Playing, Verb};
+use crate::keys;
 use crate::lab::Lab;
-use crate::scenario::{NodeName, Value, WireName, Word};
+use crate::scenario::{NodeName, Shaped, Value, WireName, Word};
 
 /// `- unplug: { wire: client-lb, at: client }`
 pub const UNPLUG: Word<Arc<dyn Verb>> = Word {
     name: "unplug",
-    about: "the cable comes out at one node's end (no carrier): `unplug: { wire, at }`",
+    about: "no carrier at that node's end: it sends nothing more there; addresses and routes stay. The opposite is `plug`",
+    example: "{ wire: cable, at: client }",
+    takes: UnplugKeys::SHAPE,
     decode: |value| decode(value, true),
 };
 
 /// `- plug: { wire: client-lb, at: client }`
 pub const PLUG: Word<Arc<dyn Verb>> = Word {
     name: "plug",
-    about: "the opposite of `unplug`: `plug: { wire, at }`",
+    about: "the carrier comes back",
+    example: "{ wire: cable, at: client }",
+    takes: UnplugKeys::SHAPE,
     decode: |value| decode(value, false),
 };
+
+keys! {
+    /// Which end of which wire.
+    struct UnplugKeys {
+        WIRE: required WireName = "wire", "cable", "the wire";
+        AT: required NodeName = "at", "client", "the node at whose end it is";
+    }
+}
 
 #[derive(Debug)]
 struct Unplug {
@@ -30,9 +43,9 @@ struct Unplug {
 }
 
 fn decode(value: Value<'_>, unplugs: bool) -> Option<Arc<dyn Verb>> {
-    let mut fields = value.fields()?;
-    let wire = fields.required::<WireName>("wire");
-    let at = fields.required::<NodeName>("at");
+    let mut fields = value.fields(UnplugKeys::TABLE)?;
+    let wire = fields.required(UnplugKeys::WIRE);
+    let at = fields.required(UnplugKeys::AT);
     fields.finish();
     Some(Arc::new(Unplug { wire: wire?.to_string(), at: at?.to_string(), unplugs }))
 }

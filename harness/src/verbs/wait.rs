@@ -7,23 +7,47 @@ use super::{Playing, Verb};
 use crate::clock::readable;
 use crate::evidence::TcpState;
 use crate::evidence::store::{Ledger, Standing};
+use crate::keys;
 use crate::lab::{Error, Lab};
-use crate::scenario::{NodeName, Word};
+use crate::scenario::{Choice, NodeName, Shaped, Word};
 
 /// `- wait: { until: closed, at most: 10m }`
 pub const WAIT: Word<Arc<dyn Verb>> = Word {
     name: "wait",
-    about: "until every endpoint, or every endpoint of one node, is closed: `wait: { until: closed, at, at most }`",
+    about: "until every endpoint, or every endpoint of one node, is closed by its application or kernel; longer than `at most` fails the case",
+    example: "{ until: closed, at: client, at most: 10m }",
+    takes: WaitKeys::SHAPE,
     decode: |value| {
-        let mut fields = value.fields()?;
-        let until = fields.required_value("until").and_then(|value| value.choose("an event", &[("closed", ())]));
-        let at = fields.optional::<NodeName>("at").map(|node| node.to_string());
-        let limit = fields.required::<Duration>("at most");
+        let mut fields = value.fields(WaitKeys::TABLE)?;
+        let until = fields.required(WaitKeys::UNTIL);
+        let at = fields.optional(WaitKeys::AT).map(|node| node.to_string());
+        let limit = fields.required(WaitKeys::AT_MOST);
         fields.finish();
-        until?;
+        let Event::Closed = until?;
         Some(Arc::new(Wait { at, limit: limit? }))
     },
 };
+
+keys! {
+    /// What is waited for.
+    struct WaitKeys {
+        UNTIL: required Event = "until", "closed", "the event: every endpoint is closed by its application or kernel";
+        AT: optional NodeName = "at", "client", "all nodes", "only the endpoints of this node";
+        AT_MOST: required Duration = "at most", "10m", "how long; more than that fails the case";
+    }
+}
+
+/// What can be waited for.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Closed,
+}
+
+impl Choice for Event {
+    const WHAT: &'static str = "an event";
+    const CHOICES: &'static [(&'static str, Self, &'static str)] =
+        &[("closed", Self::Closed, "every endpoint is closed by its application or kernel")];
+}
 
 #[derive(Debug)]
 struct Wait {

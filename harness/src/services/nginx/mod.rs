@@ -15,7 +15,8 @@ use regex::Regex;
 use rustix::process::Signal;
 
 use self::config::{Directive, Server};
-use super::image::{self, Source, Usual};
+use super::haproxy::ConfigKeys;
+use super::image::{self, ImageKeys, Source, Usual};
 use super::session_log::{self, Pattern};
 use super::{Kind, Reload, Surroundings, config_file};
 use crate::evidence::{Fact, ProxyRules, ProxyServer, ProxyTimeouts, Role};
@@ -29,7 +30,8 @@ pub const WORD: ServiceWord<Arc<dyn Kind>> = ServiceWord {
     key: "proxy",
     value: Some("nginx"),
     beside: &["image"],
-    about: "nginx's stream proxy with your own configuration: `config: nginx.conf`, or the text itself; `image: nginx:1.22` for one in a container",
+    about: "nginx with your own configuration: the one that is installed, with its stream module, or one from an image",
+    keys: &[ConfigKeys::TABLE, ImageKeys::TABLE],
     decode,
 };
 
@@ -87,7 +89,7 @@ struct Nginx {
 
 fn decode(fields: &mut Fields<'_>) -> Option<Arc<dyn Kind>> {
     let image = image::source(fields)?;
-    let config = fields.required::<FileOrText>("config")?;
+    let config = fields.required(ConfigKeys::CONFIG)?;
     let port = servers(&config).first().and_then(|server| server.ports.first()).copied();
     Some(Arc::new(Nginx { config, port, image }))
 }
