@@ -6,7 +6,7 @@ use super::{Lint, Remark, Subject};
 pub const LINT: Lint = Lint {
     name: "killed-is-not-dead",
     about: "a process is killed, and the end that is expected is one of a dead host",
-    source: "exit_files in kernel/exit.c: the kernel of a killed process closes its sockets, with FIN or RST",
+    source: "do_exit in kernel/exit.c: the kernel of a killed process closes its sockets, with FIN or RST",
     in_every_case: false,
     find,
 };

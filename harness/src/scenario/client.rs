@@ -112,7 +112,7 @@ keys! {
 
 shape! {
     /// `NAME:PORT`
-    pub Connect = Shape::Form { pattern: || ".+:[0-9]+".into(), number: None, expected: "a target and its port, such as `server:5672`" }
+    pub Connect = Shape::Form { name: "target", pattern: || ".+:[0-9]+".into(), number: None, expected: "a target and its port, such as `server:5672`" }
 }
 
 shape! {

@@ -118,7 +118,7 @@ impl Decode for OnOff {
 macro_rules! whole_number {
     ($($type:ty: $most:literal),*) => {$(
         impl Shaped for $type {
-            const SHAPE: Shape = whole(0, <$type>::MAX as u64, <$type as Decode>::EXPECTED);
+            const SHAPE: Shape = whole(concat!("number-", stringify!($type)), 0, <$type>::MAX as u64, <$type as Decode>::EXPECTED);
         }
 
         impl Decode for $type {
@@ -138,8 +138,8 @@ macro_rules! whole_number {
 whole_number!(u16: "65535", u32: "4294967295", u64: "18446744073709551615");
 
 /// The shape of a whole number in these bounds.
-const fn whole(least: u64, most: u64, expected: &'static str) -> Shape {
-    Shape::Form { pattern: || "[0-9]+".into(), number: Some((least, most)), expected }
+const fn whole(name: &'static str, least: u64, most: u64, expected: &'static str) -> Shape {
+    Shape::Form { name, pattern: || "[0-9]+".into(), number: Some((least, most)), expected }
 }
 
 /// A TCP port, 1 to 65535.
@@ -148,7 +148,7 @@ const fn whole(least: u64, most: u64, expected: &'static str) -> Shape {
 pub struct Port(pub u16);
 
 impl Shaped for Port {
-    const SHAPE: Shape = whole(1, u16::MAX as u64, Self::EXPECTED);
+    const SHAPE: Shape = whole("port", 1, u16::MAX as u64, Self::EXPECTED);
 }
 
 impl Decode for Port {
@@ -192,6 +192,7 @@ impl Decode for Heartbeat {
 
 impl Shaped for Ipv4Addr {
     const SHAPE: Shape = Shape::Form {
+        name: "address",
         pattern: || r"[0-9]{1,3}(\.[0-9]{1,3}){3}".into(),
         number: None,
         expected: <Self as Decode>::EXPECTED,

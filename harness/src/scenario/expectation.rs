@@ -198,8 +198,7 @@ keys! {
 
 shape! {
     /// `client->server`
-    pub Connection = Shape::Form {
-        pattern: || ".*(->|→).*".into(),
+    pub Connection = Shape::Form { name: "connection", pattern: || ".*(->|→).*".into(),
         number: None,
         expected: "a connection such as `client->server` or `orders client->server`",
     }

@@ -13,6 +13,8 @@ pub enum Shape {
     /// Text of a form: a regular expression (of ECMA-262, for the whole text), and whole numbers from and to, which YAML does not
     /// take for text.
     Form {
+        /// What it is called, in the schema: "duration".
+        name: &'static str,
         /// Makes the regular expression.
         pattern: fn() -> String,
         /// The least and the largest whole number, if it can be one.

@@ -79,6 +79,7 @@ impl Refusal {
 
 impl Shaped for Duration {
     const SHAPE: Shape = Shape::Form {
+        name: "duration",
         pattern: || format!(r"\s*({NUMBER}\s*{}\s*)+", any_of(&DURATION_UNITS)),
         number: None,
         expected: <Self as Decode>::EXPECTED,
@@ -163,6 +164,7 @@ pub struct Bytes(pub u64);
 
 impl Shaped for Bytes {
     const SHAPE: Shape = Shape::Form {
+        name: "bytes",
         pattern: || format!(r"\s*{NUMBER}\s*{}\s*", any_of(&BYTE_UNITS)),
         number: Some((0, u64::MAX)),
         expected: <Self as Decode>::EXPECTED,
@@ -190,8 +192,12 @@ impl Decode for Bytes {
 pub struct Percent(pub f64);
 
 impl Shaped for Percent {
-    const SHAPE: Shape =
-        Shape::Form { pattern: || format!(r"\s*{NUMBER}\s*%\s*"), number: None, expected: <Self as Decode>::EXPECTED };
+    const SHAPE: Shape = Shape::Form {
+        name: "percent",
+        pattern: || format!(r"\s*{NUMBER}\s*%\s*"),
+        number: None,
+        expected: <Self as Decode>::EXPECTED,
+    };
 }
 
 impl Decode for Percent {
@@ -221,6 +227,7 @@ pub struct Rate(pub u64);
 
 impl Shaped for Rate {
     const SHAPE: Shape = Shape::Form {
+        name: "rate",
         pattern: || format!(r"\s*{NUMBER}\s*{}(/s)?\s*", any_case(&any_of(&RATE_UNITS))),
         number: None,
         expected: <Self as Decode>::EXPECTED,
@@ -251,6 +258,7 @@ pub struct Pace(pub u64);
 
 impl Shaped for Pace {
     const SHAPE: Shape = Shape::Form {
+        name: "pace",
         pattern: || format!(r"\s*{NUMBER}\s*{}/s\s*", any_of(&PACE_UNITS)),
         number: None,
         expected: <Self as Decode>::EXPECTED,
