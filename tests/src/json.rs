@@ -1,6 +1,5 @@
 //! YAML as other tools read it, as JSON; and the JSON Schema of scenarios held against it.
 
-use boon::{Compiler, SchemaIndex, Schemas};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
@@ -43,30 +42,24 @@ fn text(key: &Yaml<'_>) -> Result<String> {
 }
 
 /// A compiled schema.
-pub struct Validator {
-    schemas: Schemas,
-    index: SchemaIndex,
-}
+pub struct Validator(jsonschema::Validator);
 
 impl Validator {
     /// Compiles a schema.
     ///
     /// # Errors
     /// When it is none.
-    pub fn new(schema: Value) -> Result<Validator> {
-        const NAME: &str = "file:///scenario.schema.json";
-        let mut schemas = Schemas::new();
-        let mut compiler = Compiler::new();
-        compiler.add_resource(NAME, schema).map_err(|error| Failure::new(format!("{error:#}")))?;
-        let index = compiler.compile(NAME, &mut schemas).map_err(|error| Failure::new(format!("{error:#}")))?;
-        Ok(Validator { schemas, index })
+    pub fn new(schema: &Value) -> Result<Validator> {
+        jsonschema::validator_for(schema).map(Validator).map_err(|error| Failure::new(error.to_string()))
     }
 
     /// Says what the schema does not allow in a document.
     ///
     /// # Errors
-    /// In the validator's words.
+    /// In the validator's words, with the place.
     pub fn validate(&self, document: &Value) -> std::result::Result<(), String> {
-        self.schemas.validate(document, self.index).map_err(|error| error.to_string())
+        let errors: Vec<_> =
+            self.0.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
     }
 }

@@ -120,7 +120,7 @@ fn refused(document: &Value, folder: &Path, schema: &Validator) -> Option<String
 #[test]
 fn every_example_of_a_key_is_valid_by_itself_or_beside_the_other_keys() -> Result {
     let folder = folder()?;
-    let schema = Validator::new(schema::<Vocabulary>())?;
+    let schema = Validator::new(&schema::<Vocabulary>())?;
     let mut count = 0;
     let mut wrong = Vec::new();
     for place in places::<Vocabulary>() {

@@ -14,7 +14,7 @@ use whyclosed_tests::{Failure, Result, ensure};
 const FILE: &str = "scenario.schema.json";
 
 fn validator() -> Result<Validator> {
-    Validator::new(schema::<Vocabulary>())
+    Validator::new(&schema::<Vocabulary>())
 }
 
 /// Scenarios with mistakes, which the decoder's own tests read.
