@@ -117,7 +117,6 @@ impl Scenario {
     }
 
     /// A scenario that is written in code; its name is the folder of its results, its title one line for people.
-    #[must_use]
     pub fn build(name: &str, title: &str) -> Builder {
         Builder::new(name, title)
     }
