@@ -1,5 +1,6 @@
 //! Guests of the virtual clock: what becomes of those that go wrong, and that all are alike.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use whyclosed::run::VIRTUAL;
@@ -48,6 +49,17 @@ fn two_hours_pass_in_seconds_and_end_at_the_tick_that_the_kernel_computes() -> R
     };
     ensure!((from..=to).contains(&elapsed), "{elapsed} s is not in {from} s to {to} s");
     ensure!(to - from < 0.02, "the window is {} s wide, though the phase of the timers is known", to - from);
+    Ok(())
+}
+
+#[test]
+fn a_scenario_is_played_from_inside_its_folder_too() -> Result {
+    let out = tempfile::tempdir()?;
+    let mut command = Command::new(under_test!());
+    command.args(["run", "close.yaml", "--filter", "proxy=relay", "--clock", VIRTUAL, "--out"]).arg(out.path());
+    let output = command.current_dir(case::scenarios().join("applications")).output()?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "it ended with {}:\n{printed}", output.status);
     Ok(())
 }
 

@@ -27,6 +27,8 @@ const DESCRIPTORS: u64 = 20_000;
 pub struct Job {
     /// The scenario's file.
     pub file: PathBuf,
+    /// The scenario's name, which is that of the path by which it was asked for.
+    pub scenario: String,
     /// The case's name.
     pub case: String,
     /// The harness's own program.
@@ -82,6 +84,7 @@ fn attempt() -> Result<(), Box<dyn std::error::Error>> {
 
 fn find(job: &Job) -> Result<Case, Box<dyn std::error::Error>> {
     let cases = load::<Vocabulary>(&job.file, None).map_err(|errors| errors.render(false))?;
+    let mut cases = cases.into_iter().map(|case| Case { scenario: job.scenario.clone(), ..case });
     let missing = || format!("the scenario {} has no case {} any more", job.file.display(), job.case);
-    Ok(cases.into_iter().find(|case| case.name() == job.case).ok_or_else(missing)?)
+    Ok(cases.find(|case| case.name() == job.case).ok_or_else(missing)?)
 }

@@ -134,6 +134,7 @@ impl Launcher {
             .map_err(|e| doing(format!("finding the scenario {}", case.file.display()), e))?;
         let job = Job {
             file,
+            scenario: case.scenario.clone(),
             case: case.name(),
             program: self.program.clone(),
             seed: self.seed,

@@ -11,7 +11,7 @@
 //!
 //! and its tests say where that is by [`program!`](crate::program):
 //!
-//! ```ignore
+//! ```text
 //! #[tokio::test]
 //! async fn the_proxy_closes_an_idle_session() -> Result<(), whyclosed::testing::Error> {
 //!     let ran = Scenario::from_file("scenarios/idle.yaml")?.run(&whyclosed::program!()).await?;
