@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use whyclosed::evidence::Event;
-use whyclosed::report::results::{CaseResult, Results};
+use whyclosed::report::results::{self, CaseResult, Results};
 
 /// What a run wrote.
 #[derive(Debug)]
@@ -19,8 +19,7 @@ pub struct Found {
 /// # Errors
 /// When `results.json` is not there or is not of this version.
 pub fn read(folder: &Path) -> std::io::Result<Found> {
-    let results = serde_json::from_slice(&fs::read(folder.join("results.json"))?)?;
-    Ok(Found { folder: folder.to_owned(), results })
+    Ok(Found { folder: folder.to_owned(), results: results::read(&folder.join("results.json"))? })
 }
 
 impl Found {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{INVALID, PASSED};
+use super::{BROKEN, INVALID, PASSED};
 use crate::lab::slices;
 use crate::lints;
 use crate::scenario::{find, load};
@@ -78,6 +78,23 @@ pub fn all(paths: &[PathBuf]) -> Result<Vec<Case>, u8> {
     if errors > 0 {
         anstream::eprintln!("{errors} errors; nothing was run");
         return Err(INVALID);
+    }
+    Ok(cases)
+}
+
+/// As [`all`], of these only the cases in whose names every one of some texts is: `seed/idle` and `short`.
+///
+/// # Errors
+/// As [`all`]; and exit code 3 when there is none.
+pub fn matching(paths: &[PathBuf], texts: &[String]) -> Result<Vec<Case>, u8> {
+    let mut cases = all(paths)?;
+    cases.retain(|case| {
+        let name = case.name();
+        texts.iter().all(|text| name.contains(text.as_str()))
+    });
+    if cases.is_empty() {
+        anstream::eprintln!("no case has `{}` in its name", texts.join("` and `"));
+        return Err(BROKEN);
     }
     Ok(cases)
 }

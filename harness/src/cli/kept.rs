@@ -12,19 +12,20 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
+use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal, pidfd_send_signal};
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::BROKEN;
 use crate::lab::outlive::{KEEPS, let_go_of_standard_error, may_be_kept};
+use crate::lab::process;
 
 /// What a process that keeps labs is called, in `ps` and for `whyclosed clean`.
 const NAME: &CStr = c"whyclosed-kept";
-/// How long the end of kept labs may take, milliseconds.
-const END_LIMIT_MS: u16 = 30_000;
+/// How long the end of kept labs may take.
+const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// Runs this very command line in a process that can keep labs, and gives its exit code.
 ///
@@ -104,9 +105,7 @@ pub async fn until_ended() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Ends all processes of this machine that keep labs, and waits for their end; gives those that have ended.
 pub fn end_all() -> Vec<i32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    processes.filter(|process| keeps(*process) && ends(*process)).collect()
+    process::pids().filter(|process| keeps(*process) && ends(*process)).collect()
 }
 
 fn keeps(process: i32) -> bool {
@@ -116,12 +115,10 @@ fn keeps(process: i32) -> bool {
 }
 
 fn ends(process: i32) -> bool {
-    let Some(pid) = Pid::from_raw(process) else { return false };
-    let Ok(descriptor) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
+    let Ok(descriptor) = process::pidfd(process) else { return false };
     // Between the look at its name and the descriptor it may have ended, and another come.
     if !keeps(process) || pidfd_send_signal(&descriptor, Signal::TERM).is_err() {
         return false;
     }
-    let mut waited = [PollFd::new(descriptor.as_fd(), PollFlags::POLLIN)];
-    poll(&mut waited, PollTimeout::from(END_LIMIT_MS)).is_ok_and(|ended| ended > 0)
+    process::ends_within(&descriptor, END_LIMIT)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::reports::Reports;
 use super::{BROKEN, PASSED};
 use crate::report::Ran;
-use crate::report::results::{self, Results};
+use crate::report::results;
 
 /// Which run is to be reported, and how.
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,6 @@ pub fn main(arguments: &Arguments) -> u8 {
 
 fn attempt(folder: &Path, reports: &Reports) -> Result<Vec<String>, String> {
     let file = folder.join("results.json");
-    let results: Results = results::read(&file).map_err(|e| format!("reading {}: {e}", file.display()))?;
-    let rerun = results.rerun.clone();
-    reports.write(&Ran { results: &results, folder, rerun: &rerun })
+    let results = results::read(&file).map_err(|e| format!("reading {}: {e}", file.display()))?;
+    reports.write(&Ran { results: &results, folder })
 }

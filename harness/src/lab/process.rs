@@ -317,18 +317,23 @@ pub fn everybody() -> Vec<(i32, u64)> {
 }
 
 /// All processes of this machine that can be seen.
-fn pids() -> impl Iterator<Item = i32> {
+pub fn pids() -> impl Iterator<Item = i32> {
     fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// A process descriptor is readable once the process has ended (pidfd_open(2)).
-fn ends_within(pidfd: &OwnedFd, limit: Duration) -> bool {
+/// Waits for the end of a process, whose descriptor is readable then (pidfd_open(2)); says whether it has come.
+#[must_use]
+pub fn ends_within(pidfd: &OwnedFd, limit: Duration) -> bool {
     let mut waits = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
     let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
     matches!(poll(&mut waits, limit), Ok(1..))
 }
 
-fn pidfd(pid: i32) -> std::io::Result<OwnedFd> {
+/// A descriptor of a process.
+///
+/// # Errors
+/// When there is no such process.
+pub fn pidfd(pid: i32) -> std::io::Result<OwnedFd> {
     let pid = Pid::from_raw(pid).ok_or_else(|| std::io::Error::other("no process"))?;
     Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }

@@ -1,5 +1,6 @@
 //! `freeze`, and the author expects what follows when a host dies.
 
+use super::subject::Mistaken;
 use super::{Lint, Remark, Subject};
 
 /// The entry in the list.
@@ -15,22 +16,13 @@ pub const LINT: Lint = Lint {
 const ENDS: [&str; 2] = ["tcp-keepalive", "tcp-retransmission"];
 
 fn find(subject: &Subject<'_>) -> Vec<Remark> {
-    if subject.is_silenced() {
-        return Vec::new();
-    }
-    let freezes = subject.case.timeline.iter().filter(|step| step.verb == "freeze");
-    let misled = freezes.filter_map(|step| {
-        let process = step.kind.object()?;
-        let node = subject.node_of(process)?;
-        let expectation = subject.claims_at(node.as_str(), &ENDS).next()?;
-        let mechanism = expectation.mechanism.as_deref().unwrap_or_default();
-        Some(Remark {
+    let misled =
+        subject.mistaken_for_dead(&["freeze"], &ENDS).map(|Mistaken { step, process, node, mechanism }| Remark {
             line: step.line,
             message: format!(
                 "the kernel of a frozen process still answers: `{mechanism}` never ends a connection to `{process}`"
             ),
             help: format!("only an application's timer ends it; `power-off: {node}` is a host that dies"),
-        })
-    });
+        });
     misled.collect()
 }

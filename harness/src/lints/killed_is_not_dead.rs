@@ -1,5 +1,6 @@
 //! `kill`, and the author expects what follows when a host dies.
 
+use super::subject::Mistaken;
 use super::{Lint, Remark, Subject};
 
 /// The entry in the list.
@@ -15,24 +16,14 @@ pub const LINT: Lint = Lint {
 const ENDS: [&str; 3] = ["tcp-keepalive", "tcp-retransmission", "tcp-user-timeout"];
 
 fn find(subject: &Subject<'_>) -> Vec<Remark> {
-    if subject.is_silenced() {
-        return Vec::new();
-    }
-    let kills = subject.case.timeline.iter().filter(|step| ["kill", "terminate"].contains(&step.verb));
-    let misled = kills.filter_map(|step| {
-        let process = step.kind.object()?;
-        let node = subject.node_of(process)?;
-        let expectation = subject.claims_at(node.as_str(), &ENDS).next()?;
-        let mechanism = expectation.mechanism.as_deref().unwrap_or_default();
-        Some(Remark {
-            line: step.line,
-            message: format!(
-                "`{}` ends a process, not a host: the kernel of `{node}` sends FIN or RST at once, and nothing is left for \
-                 `{mechanism}` to end",
-                step.verb
-            ),
-            help: format!("`power-off: {node}` is a host that dies; `cut` is a cable"),
-        })
+    let misled = subject.mistaken_for_dead(&["kill", "terminate"], &ENDS).map(|Mistaken { step, node, mechanism, .. }| Remark {
+        line: step.line,
+        message: format!(
+            "`{}` ends a process, not a host: the kernel of `{node}` sends FIN or RST at once, and nothing is left for \
+             `{mechanism}` to end",
+            step.verb
+        ),
+        help: format!("`power-off: {node}` is a host that dies; `cut` is a cable"),
     });
     misled.collect()
 }

@@ -24,6 +24,18 @@ pub struct Subject<'a> {
     timers: Vec<(&'a str, ProxyTimeouts)>,
 }
 
+/// A fault of a process that its author takes for the end of its host.
+pub struct Mistaken<'a> {
+    /// The fault.
+    pub step: &'a Step,
+    /// Whom it is done to.
+    pub process: &'a str,
+    /// The process's node.
+    pub node: &'a str,
+    /// What is expected to end a connection there.
+    pub mechanism: &'a str,
+}
+
 /// Faults after which packets no longer arrive, or nobody is there to answer them.
 const SILENCING: [&str; 5] = ["cut", "unplug", "power-off", "shape", "forget"];
 
@@ -121,6 +133,18 @@ impl<'a> Subject<'a> {
             let is_end = connection.from.matches(node) || connection.to.matches(node);
             let claimed = expectation.mechanism.as_deref().is_some_and(|mechanism| mechanisms.contains(&mechanism));
             is_end && claimed
+        })
+    }
+
+    /// Faults of these kinds, done to a process where no packet is lost, and what is expected to end a connection of its node in spite of
+    /// that, of these mechanisms.
+    pub fn mistaken_for_dead<'b>(&'b self, verbs: &'b [&str], ends: &'b [&str]) -> impl Iterator<Item = Mistaken<'a>> {
+        let faults = self.case.timeline.iter().filter(|step| !self.is_silenced() && verbs.contains(&step.verb));
+        faults.filter_map(|step| {
+            let process = step.kind.object()?;
+            let node = self.node_of(process)?.as_str();
+            let mechanism = self.claims_at(node, ends).next()?.mechanism.as_deref().unwrap_or_default();
+            Some(Mistaken { step, process, node, mechanism })
         })
     }
 

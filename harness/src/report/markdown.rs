@@ -38,7 +38,7 @@ fn summary(ran: &Ran<'_>) -> String {
         for case in &bad {
             not_passed(&mut text, case);
         }
-        let _ = write!(text, "\nAgain, on one's own machine:\n\n```sh\n{}\n```\n", ran.rerun);
+        let _ = write!(text, "\nAgain, on one's own machine:\n\n```sh\n{}\n```\n", ran.results.rerun);
     }
     let passed = cases.iter().filter(|case| case.outcome == Outcome::Pass);
     verdicts(&mut text, "All verdicts of what passed", passed);

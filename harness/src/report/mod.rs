@@ -19,8 +19,6 @@ pub struct Ran<'a> {
     pub results: &'a Results,
     /// The folder of the run, from which the folders of cases start.
     pub folder: &'a Path,
-    /// The command that runs just what did not pass; empty if everything did.
-    pub rerun: &'a str,
 }
 
 /// A report: a run as one file.

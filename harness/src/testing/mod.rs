@@ -34,7 +34,7 @@ pub use builder::Builder;
 pub use ran::Ran;
 
 use crate::Vocabulary;
-use crate::report::results::Results;
+use crate::report::results;
 use crate::run::{REAL, VIRTUAL};
 use crate::scenario::{load, parse};
 
@@ -162,15 +162,9 @@ impl Scenario {
     pub async fn run(&self, program: &Program) -> Result<Ran, Error> {
         let (file, out) = self.place(&program.results)?;
         let mut arguments: Vec<OsString> = vec!["run".into(), file.into(), "--out".into(), out.clone().into()];
-        for (option, value) in
-            [("--clock", self.clock.map(str::to_owned)), ("--seed", self.seed.map(|seed| seed.to_string()))]
-                .into_iter()
-                .chain(self.filters.iter().map(|text| ("--filter", Some(text.clone()))))
-        {
-            if let Some(value) = value {
-                arguments.extend([option.into(), value.into()]);
-            }
-        }
+        arguments.extend(self.clock.iter().flat_map(|clock| ["--clock".into(), clock.into()]));
+        arguments.extend(self.seed.iter().flat_map(|seed| ["--seed".into(), seed.to_string().into()]));
+        arguments.extend(self.filters.iter().flat_map(|text| ["--filter".into(), text.into()]));
         let started = Command::new(&program.path)
             .args(&arguments)
             .stdin(Stdio::null())
@@ -180,11 +174,9 @@ impl Scenario {
             .await;
         let output = started.map_err(failed("starting", &program.path))?;
         let printed = [&output.stdout, &output.stderr].map(|said| String::from_utf8_lossy(said).into_owned()).concat();
-        let results = out.join("results.json");
-        let found = std::fs::read(&results).ok().and_then(|text| serde_json::from_slice::<Results>(&text).ok());
-        match found {
-            Some(results) => Ok(Ran { results, printed, folder: out }),
-            None => Err(Error::Broken {
+        match results::read(&out.join("results.json")) {
+            Ok(results) => Ok(Ran { results, printed, folder: out }),
+            Err(_) => Err(Error::Broken {
                 command: std::iter::once(program.path.display().to_string())
                     .chain(arguments.iter().map(|word| word.to_string_lossy().into_owned()))
                     .collect::<Vec<_>>()
@@ -202,16 +194,15 @@ impl Scenario {
             Source::Text(name, _) => name.clone(),
         };
         std::fs::create_dir_all(results).map_err(failed("making the folder", results))?;
-        let folder = (1..).map(|number| results.join(format!("{name}-{}-{number}", std::process::id())));
-        let mut last = Ok(PathBuf::new());
-        for folder in folder {
-            last = match std::fs::create_dir(&folder) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
-                made => made.map(|()| folder.clone()).map_err(failed("making the folder", &folder)),
-            };
-            break;
-        }
-        let out = last?;
+        let mut number = 1;
+        let out = loop {
+            let folder = results.join(format!("{name}-{}-{number}", std::process::id()));
+            match std::fs::create_dir(&folder) {
+                Ok(()) => break folder,
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+                Err(error) => return Err(failed("making the folder", &folder)(error)),
+            }
+        };
         let file = match &self.source {
             Source::File(path) => path.clone(),
             Source::Text(name, text) => {

@@ -27,7 +27,7 @@ pub fn overview(ran: &Ran<'_>, told: &[Told<'_>], titles: &Titles) -> Markup {
             p.facts {
                 (length(clock)) " of clocks in " (length(results.wall_s)) " · seed " (results.seed)
             }
-            @if bad { p.rerun { "Run what did not pass again: " code { (ran.rerun) } } }
+            @if bad { p.rerun { "Run what did not pass again: " code { (ran.results.rerun) } } }
         }
         nav #overview aria-label="All cases" {
             @if bad { (not_passed(told)) }
