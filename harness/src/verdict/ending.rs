@@ -5,7 +5,7 @@
 
 use super::model::Seen;
 use super::scene::{INSTANT, Scene};
-use crate::evidence::{Context, Moment, Report, Source, Span, TcpState};
+use crate::evidence::{Context, Moment, Point, Report, Source, Span, TcpState};
 
 /// How far two sources' times of one moment can be apart, all being times of CLOCK_MONOTONIC: the trace prints whole
 /// microseconds, rounded, and the capture's stamps are of CLOCK_REALTIME and brought over ([`netns::CaptureEnd`]).
@@ -107,8 +107,7 @@ impl<'a> Scene<'a> {
     /// The first FIN or RST that the wire shows at this end.
     pub(super) fn first_wire_end(&self) -> Option<Ending> {
         let me = self.me();
-        let ends = |seen: &&Seen| seen.flags.fin() || seen.flags.rst();
-        let heard = |seen: &&Seen| seen.flags.fin() && !self.past_fin || seen.flags.rst();
+        let heard = |seen: &&Seen| seen.flags.rst() || !self.past_fin;
         let ending = |seen: &Seen, fin, rst| Ending {
             at: seen.at,
             way: if seen.flags.rst() { rst } else { fin },
@@ -116,8 +115,8 @@ impl<'a> Scene<'a> {
         };
         // What a rebooted host's new kernel sends is not this endpoint's doing.
         let alive = |seen: &&Seen| me.host_down.is_none_or(|down| seen.at <= down);
-        let sent = me.sent.iter().filter(alive).find(ends).map(|seen| ending(seen, Way::SentFin, Way::SentRst));
-        let got = me.delivered.iter().filter(alive).find(heard).map(|seen| ending(seen, Way::GotFin, Way::GotRst));
+        let sent = me.ends(Point::Sent).find(alive).map(|seen| ending(seen, Way::SentFin, Way::SentRst));
+        let got = me.ends(Point::Delivered).filter(alive).find(heard).map(|seen| ending(seen, Way::GotFin, Way::GotRst));
         let first = match (sent, got) {
             (Some(sent), Some(got)) => Some(if got.at < sent.at { got } else { sent }),
             (sent, got) => sent.or(got),

@@ -373,13 +373,25 @@ impl Endpoint {
     pub fn ended(&self) -> Option<Moment> {
         let left = |state| matches!(state, TcpState::Established | TcpState::SynSent | TcpState::SynRecv);
         let change = self.states.iter().find(|change| left(change.old) && !left(change.new));
-        let ends = |seen: &&Seen| seen.flags.fin() || seen.flags.rst();
-        let first = || {
-            let sent = self.sent.iter().find(ends).map(|seen| seen.at);
-            let got = self.delivered.iter().find(ends).map(|seen| seen.at);
-            sent.into_iter().chain(got).min()
-        };
+        let first = || self.ends(Point::Sent).chain(self.ends(Point::Delivered)).map(|seen| seen.at).min();
         change.map(|change| change.at).or_else(|| if self.states.is_empty() { first() } else { None })
+    }
+
+    /// Whether a RST at this end is for an earlier connection with the same ends. Until a SYN has come from the host that is called, what
+    /// that host sends is of a socket in TIME-WAIT; the caller resets it and calls again (RFC 9293 §3.10.7.3).
+    fn is_for_older(&self, reset: &Seen, point: Point) -> bool {
+        let (along, against) = match point {
+            Point::Sent => (&self.sent, &self.delivered),
+            _ => (&self.delivered, &self.sent),
+        };
+        let from_caller = along.first().is_some_and(|first| first.flags.syn() && !first.flags.ack());
+        from_caller && !against.iter().any(|seen| seen.flags.syn() && seen.at <= reset.at)
+    }
+
+    /// The FINs and RSTs that end it, sent by it or delivered to it.
+    pub fn ends(&self, point: Point) -> impl Iterator<Item = &Seen> {
+        let segments = if point == Point::Sent { &self.sent } else { &self.delivered };
+        segments.iter().filter(move |seen| seen.flags.fin() || seen.flags.rst() && !self.is_for_older(seen, point))
     }
 
     /// An endpoint of which nothing is known yet.
