@@ -11,6 +11,7 @@
 //! record.rs     what a snapshot holds
 //! reference.rs  the parts of docs/ that are made from the decoder's tables
 //! shown.rs      where verdicts name each mechanism
+//! soak/         a program that talks through a proxy for a day, and looks at every byte
 //! turn.rs       how many cases are played at once
 //! json.rs       YAML as other tools read it, and the JSON Schema
 //! found.rs      results and evidence of a run, read back
@@ -32,6 +33,7 @@ pub mod program;
 pub mod record;
 pub mod reference;
 pub mod shown;
+pub mod soak;
 pub mod turn;
 
 use std::fmt;
