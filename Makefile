@@ -4,7 +4,7 @@
 # for sudo.
 
 .DEFAULT_GOAL := help
-.PHONY: help build kernel run run-real test seeded-bugs test-real bench determinism lint clean-lab images install-run install-test install-bench rust
+.PHONY: help build kernel run run-real test seeded-bugs test-real bench bench-proxy determinism lint clean-lab images install-run install-test install-bench install-bench-proxy rust
 
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/debug/whyclosed
@@ -43,6 +43,9 @@ bench: install-bench build $(if $(VIRTUAL),kernel) ## Time the virtual clock, Ra
 	$(if $(VIRTUAL),cargo bench -p whyclosed-tests --bench rabbitmq $(AS_ROOT))
 	cargo bench -p whyclosed-netns $(AS_ROOT)
 
+bench-proxy: install-bench-proxy rust ## Measure relay, HAProxy and nginx side by side: throughput, connections, latency, memory (five minutes, nothing else running)
+	cargo bench -p whyclosed-proxy --bench versus
+
 determinism: install-run build kernel ## Run the seed scenarios ten times, half of them beside other work, and compare
 	cargo bench -p whyclosed-tests --bench determinism
 
@@ -69,6 +72,9 @@ install-run:
 
 install-test:
 	@scripts/install-needs cc haproxy nginx mosquitto ip nft patch tshark python3-pika
+
+install-bench-proxy:
+	@scripts/install-needs cc haproxy nginx ip taskset
 
 install-bench:
 	@scripts/install-needs cc haproxy ip tc sysctl

@@ -116,7 +116,8 @@ impl<'a> Scene<'a> {
         // What a rebooted host's new kernel sends is not this endpoint's doing.
         let alive = |seen: &&Seen| me.host_down.is_none_or(|down| seen.at <= down);
         let sent = me.ends(Point::Sent).find(alive).map(|seen| ending(seen, Way::SentFin, Way::SentRst));
-        let got = me.ends(Point::Delivered).filter(alive).find(heard).map(|seen| ending(seen, Way::GotFin, Way::GotRst));
+        let got =
+            me.ends(Point::Delivered).filter(alive).find(heard).map(|seen| ending(seen, Way::GotFin, Way::GotRst));
         let first = match (sent, got) {
             (Some(sent), Some(got)) => Some(if got.at < sent.at { got } else { sent }),
             (sent, got) => sent.or(got),

@@ -25,12 +25,6 @@ impl Block {
     pub fn written(&mut self, count: usize) {
         self.start = (self.start + count).min(self.end);
     }
-
-    /// Whether nothing waits any more.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.start == self.end
-    }
 }
 
 impl fmt::Debug for Block {
@@ -70,6 +64,11 @@ impl Blocks {
         Block { bytes: std::mem::replace(&mut self.reading, next), start, end }
     }
 
+    /// Gives the spare ones back to the system.
+    pub fn rest(&mut self) {
+        self.spare = Vec::new();
+    }
+
     /// Takes a block back.
     pub fn give_back(&mut self, block: Block) {
         if self.spare.len() < SPARE {
@@ -96,6 +95,6 @@ mod tests {
         kept.written(3);
         assert_eq!(kept.waiting(), b"o");
         kept.written(1);
-        assert!(kept.is_empty());
+        assert!(kept.waiting().is_empty());
     }
 }

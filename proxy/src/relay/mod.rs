@@ -13,7 +13,8 @@
 //! operator.rs  the stats socket
 //! log/         what is logged, and where it goes
 //! sessions.rs  all sessions, and who else events name
-//! poll.rs, timers.rs, moment.rs, socket.rs, block.rs: waiting, clocks, system calls, memory
+//! buffers.rs   bytes on their way: in memory (block.rs) or in the kernel (pipe.rs)
+//! poll.rs, timers.rs, moment.rs, socket.rs: waiting, clocks, system calls
 //! ```
 //!
 //! What a session does follows HAProxy 2.6; where that differs, `docs/notes/relay-differences.md` says how and why.
@@ -21,12 +22,14 @@
 mod backend;
 pub mod balance;
 mod block;
+mod buffers;
 mod check;
 pub mod cli;
 mod frontend;
 mod log;
 mod moment;
 mod operator;
+mod pipe;
 mod poll;
 mod server;
 mod session;

@@ -8,6 +8,9 @@ use super::session::Session;
 /// All sessions.
 pub type Sessions = Keyed<Session>;
 
+/// For so many there is always room.
+const FEW: usize = 64;
+
 /// Owners of a descriptor, each known by a key that no later one has.
 #[derive(Debug)]
 pub struct Keyed<T> {
@@ -46,6 +49,13 @@ impl<T> Keyed<T> {
     pub fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
         Some(self.slab.remove(key.place as usize).1)
+    }
+
+    /// Gives back to the system what many needed, once all are gone.
+    pub fn rest(&mut self) {
+        if self.slab.is_empty() && self.slab.capacity() > FEW {
+            self.slab = Slab::new();
+        }
     }
 
     /// How many there are.

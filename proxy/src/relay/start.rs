@@ -19,6 +19,7 @@ use super::frontend::{Frontend, Listener, Logs};
 use super::log::Target;
 use super::moment::Moment;
 use super::operator::Operators;
+use super::pipe::Pipes;
 use super::server::{Health, Server};
 use super::session::Limits;
 use super::socket;
@@ -74,7 +75,8 @@ fn machine(doing: &str, cause: impl Into<std::io::Error>) -> Error {
 pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
     let global = &configuration.global;
     let descriptors = raise_descriptors(global)?;
-    let fits = u32::try_from(descriptors.saturating_sub(RESERVE) / 2).unwrap_or(u32::MAX).max(1);
+    let pipes = Pipes::most(descriptors);
+    let fits = u32::try_from(descriptors.saturating_sub(RESERVE + 2 * pipes) / 2).unwrap_or(u32::MAX).max(1);
     let maxconn = global.maxconn.map_or(fits, |most| most.min(fits));
     let mut targets = Targets::default();
     let (backends, checks, places) = backends(configuration, &mut targets)?;
@@ -107,7 +109,7 @@ pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
     };
     let stop = Stop::new(global.hard_stop_after).map_err(|e| machine("taking signals", e))?;
     let (operators, logs) = (operators(global)?, logs(&global.logs, None, global, &mut targets)?);
-    Ok(Parts { frontends, listeners, backends, checks, operators, logs, maxconn, host, stop })
+    Ok(Parts { frontends, listeners, backends, checks, operators, logs, maxconn, pipes, host, stop })
 }
 
 /// Gives up privileges and works until it is stopped.

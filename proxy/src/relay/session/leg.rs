@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 
 use super::cause::Timer;
+use crate::relay::buffers::Waiting;
 use crate::relay::moment::{Limit, Moment};
+use crate::relay::pipe::Pipe;
 use crate::relay::poll::Ready;
 use crate::relay::socket;
 
@@ -144,7 +146,9 @@ impl Leg {
     #[must_use]
     pub fn attempted(&self) -> Option<Result<(), Errno>> {
         let socket = self.socket.as_ref().filter(|_| !self.connected && self.ready.writable)?;
-        Some(socket::error(socket).map_or(Ok(()), Err))
+        // A connection that stands has no error to ask for.
+        let error = if self.ready.broken { socket::error(socket) } else { None };
+        Some(error.map_or(Ok(()), Err))
     }
 
     /// Reads. `None`: there is nothing to read now, or never again.
@@ -169,6 +173,59 @@ impl Leg {
                 None
             }
         }
+    }
+
+    /// Takes what there is into a pipe. `None`: there is nothing now, or never again.
+    pub fn fill(&mut self, pipe: &mut Pipe) -> Option<usize> {
+        match pipe.fill(self.socket.as_ref()?) {
+            Ok(0) => {
+                self.finished = true;
+                None
+            }
+            Ok(count) => Some(count),
+            Err(Errno::AGAIN) => {
+                self.ready.readable = false;
+                None
+            }
+            Err(error) => {
+                self.broken = Some(error);
+                None
+            }
+        }
+    }
+
+    /// Gives what waits, as much as the kernel takes now.
+    pub fn give(&mut self, waiting: &mut Waiting) -> usize {
+        match waiting {
+            Waiting::Pipe(pipe) => self.drain(pipe),
+            Waiting::Block(block) => {
+                let sent = self.transmit(block.waiting());
+                block.written(sent);
+                sent
+            }
+        }
+    }
+
+    /// Gives what is in a pipe, as much as the kernel takes now.
+    pub fn drain(&mut self, pipe: &mut Pipe) -> usize {
+        let mut sent = 0;
+        while let Some(socket) = &self.socket
+            && pipe.held() > 0
+        {
+            match pipe.drain(socket) {
+                // That it takes nothing more is only known when it says so.
+                Ok(count) => sent += count,
+                Err(Errno::AGAIN) => {
+                    self.ready.writable = false;
+                    break;
+                }
+                Err(error) => {
+                    self.broken = Some(error);
+                    break;
+                }
+            }
+        }
+        sent
     }
 
     /// Writes what the kernel takes now.

@@ -23,7 +23,7 @@ pub use cause::{Cause, Side, Timer};
 pub use leg::{Leg, Limits};
 pub use transfer::Flow;
 
-use super::block::Blocks;
+use super::buffers::Buffers;
 use super::moment::{Limit, Moment};
 use crate::log::{Phase, Termination};
 
@@ -216,10 +216,10 @@ impl Session {
 
     /// Moves bytes, takes in what broke, and passes ends on, until nothing more follows. Says whether there is more to move
     /// than may be moved at once.
-    pub fn settle(&mut self, blocks: &mut Blocks, now: Moment) -> bool {
+    pub fn settle(&mut self, buffers: &mut Buffers, now: Moment) -> bool {
         let mut more = false;
         for from in [Side::Client, Side::Server] {
-            more |= self.transfer(from, blocks, now);
+            more |= self.transfer(from, buffers, now);
         }
         self.break_off();
         while self.pass_on(Side::Client, now) | self.pass_on(Side::Server, now) {
@@ -227,7 +227,7 @@ impl Session {
         }
         for (flow, to) in [(&mut self.up, &self.server), (&mut self.down, &self.client)] {
             if to.write_shut {
-                flow.drop_all(blocks);
+                flow.drop_all(buffers);
             }
         }
         if self.stage == Stage::Established && !self.server.is_open() {

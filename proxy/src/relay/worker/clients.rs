@@ -116,7 +116,7 @@ impl Worker {
             // Of what is due at one moment, the server's side goes on before an end is passed on to it.
             while self.connect(key) {}
             let Some(session) = self.sessions.get_mut(key) else { return };
-            more |= session.settle(&mut self.blocks, now);
+            more |= session.settle(&mut self.buffers, now);
             if !self.connect(key) {
                 break;
             }
@@ -145,7 +145,12 @@ impl Worker {
         let (frontend, backend) = (session.story.frontend, session.story.backend);
         self.parts.backends[backend].sessions -= 1;
         self.log_session(session);
+        self.timers.forget(Owner::Session(key), session.woken);
         self.sessions.remove(key);
+        if self.sessions.is_empty() {
+            self.sessions.rest();
+            self.buffers.rest();
+        }
         self.parts.frontends[frontend].sessions -= 1;
         self.serve_queue(backend);
         self.resume();

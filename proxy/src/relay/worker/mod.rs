@@ -22,7 +22,7 @@ use std::time::SystemTime;
 pub use stop::Stop;
 
 use super::backend::Backend;
-use super::block::Blocks;
+use super::buffers::Buffers;
 use super::check::Check;
 use super::frontend::{Frontend, Listener, Logs};
 use super::log::Line;
@@ -60,6 +60,8 @@ pub struct Parts {
     pub logs: Logs,
     /// The most sessions that the process has at once.
     pub maxconn: u32,
+    /// The most pipes that it has at once.
+    pub pipes: u64,
     /// The host's name, for log lines.
     pub host: String,
     /// How it is stopped.
@@ -70,7 +72,7 @@ pub struct Parts {
 pub struct Worker {
     poll: Poll,
     now: Moment,
-    blocks: Blocks,
+    buffers: Buffers,
     timers: Timers<Owner>,
     sessions: Sessions,
     /// Sessions so far.
@@ -96,7 +98,7 @@ impl Worker {
         let mut worker = Worker {
             poll: Poll::new()?,
             now: Moment::now(),
-            blocks: Blocks::default(),
+            buffers: Buffers::new(parts.pipes),
             timers: Timers::default(),
             sessions: Sessions::default(),
             accepted: 0,
@@ -135,8 +137,8 @@ impl Worker {
                     self.advance(key);
                 }
             }
-            while let Some((entered, owner)) = self.timers.due(self.now) {
-                self.wake(owner, entered);
+            while let Some(owner) = self.timers.due(self.now) {
+                self.wake(owner);
             }
         }
         Ok(())
@@ -165,13 +167,11 @@ impl Worker {
     }
 
     /// A timer's entry came up; its owner may have moved its time further away meanwhile.
-    fn wake(&mut self, owner: Owner, entered: Moment) {
+    fn wake(&mut self, owner: Owner) {
         match owner {
             Owner::Session(key) => {
                 let Some(session) = self.sessions.get_mut(key) else { return };
-                if session.woken == entered {
-                    session.woken = Moment::NEVER;
-                }
+                session.woken = Moment::NEVER;
                 if session.due() <= self.now {
                     self.advance(key);
                 } else {
@@ -180,9 +180,7 @@ impl Worker {
             }
             Owner::Check(place) => {
                 let Some(check) = self.parts.checks.get_mut(place as usize) else { return };
-                if check.woken == entered {
-                    check.woken = Moment::NEVER;
-                }
+                check.woken = Moment::NEVER;
                 self.run_check(place);
             }
             Owner::Operator(key) => self.parts.operators.dismiss(key),
