@@ -103,6 +103,19 @@ impl Bind {
     }
 }
 
+/// 1 to 65535 bytes, or so many less.
+fn segment(arguments: &mut Arguments<'_>) -> Option<i32> {
+    let word = arguments.first();
+    let size = arguments.number::<i32>()?;
+    match word {
+        Some(word) if !(1..=65535).contains(&size.unsigned_abs()) => {
+            arguments.malformed(word, format!("`{size}` is not between 1 and 65535, nor between -65535 and -1"));
+            None
+        }
+        _ => Some(size),
+    }
+}
+
 const NO_TLS: &str = "there is no TLS here";
 
 const fn tls(keyword: &'static str, values: usize) -> Setting<Bind> {
@@ -116,20 +129,31 @@ const THREADS: &str = "threads take connections as they come";
 pub(super) const SETTINGS: &[Setting<Bind>] = &[
     Setting::new("name", "<name>", "a name for it", |bind, a| bind.name = a.text("a name")),
     Setting::new("id", "<number>", "a number for it", |bind, a| bind.id = a.number()),
-    Setting::kept("backlog", "<number>", "the proxy's `backlog` holds", |bind, a| bind.backlog = a.number()),
-    Setting::kept("maxconn", "<number>", "the proxy's `maxconn` holds", |bind, a| bind.maxconn = a.number()),
-    Setting::kept("tcp-ut", "<time>", "TCP_USER_TIMEOUT is the system's", |bind, a| {
+    Setting::new("backlog", "<number>", "how many connections may wait to be accepted here", |bind, a| {
+        bind.backlog = a.number().filter(|most| *most != 0);
+    }),
+    Setting::new("maxconn", "<number>", "the most connections that are taken here; others wait", |bind, a| {
+        bind.maxconn = a.number().filter(|most| *most != 0);
+    }),
+    Setting::new("tcp-ut", "<time>", "TCP_USER_TIMEOUT of the clients' connections", |bind, a| {
         bind.user_timeout = a.time(MILLISECONDS).flatten();
     }),
-    Setting::kept("mss", "<bytes>", "the system chooses the segments' size", |bind, a| bind.mss = a.number()),
-    Setting::kept("interface", "<name>", "clients come from all interfaces", |bind, a| {
+    Setting::new("mss", "<bytes>", "the largest segment; if negative, so much less than the system's", |bind, a| {
+        bind.mss = segment(a);
+    }),
+    Setting::new("interface", "<name>", "the only network interface that clients come from", |bind, a| {
         bind.interface = a.text("an interface");
     }),
-    Setting::kept("v4v6", "", "the system's setting holds", |bind, _| bind.ipv6_only = Some(false)),
-    Setting::kept("v6only", "", "the system's setting holds", |bind, _| bind.ipv6_only = Some(true)),
-    Setting::kept("defer-accept", "", "connections are taken at once", |bind, _| bind.defer_accept = true),
-    Setting::kept("transparent", "", "it listens on this host's addresses only", |bind, _| bind.transparent = true),
-    Setting::kept("tfo", "", "no data is taken from a SYN", |bind, _| bind.fast_open = true),
+    // `v6only` is the stronger of the two, wherever it stands.
+    Setting::new("v4v6", "", "`::` takes IPv4 clients too", |bind, _| {
+        bind.ipv6_only.get_or_insert(false);
+    }),
+    Setting::new("v6only", "", "`::` takes no IPv4 clients", |bind, _| bind.ipv6_only = Some(true)),
+    Setting::new("defer-accept", "", "a client is taken once it has sent something, or after a second", |bind, _| {
+        bind.defer_accept = true;
+    }),
+    Setting::new("transparent", "", "the address need not be this host's", |bind, _| bind.transparent = true),
+    Setting::new("tfo", "", "clients may send bytes with their SYN", |bind, _| bind.fast_open = true),
     Setting::kept("accept-proxy", "", "the PROXY protocol is not read", |bind, _| bind.accept_proxy = true),
     Setting::other("accept-netscaler-cip", 1, Status::Unsupported, "NetScaler's header is not read"),
     Setting::other("namespace", 1, Status::Unsupported, "it listens in its own network namespace"),

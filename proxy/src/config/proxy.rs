@@ -54,6 +54,8 @@ pub struct Proxy {
     pub source: Option<Source>,
     /// Whether sockets are closed without waiting for what is still to be sent (SO_LINGER of 0: a RST).
     pub nolinger: bool,
+    /// Whether the kernel may hold back its ACK of a client's first bytes (`option tcp-smart-accept`).
+    pub smart_accept: bool,
     /// Where its lines go. `log global` has copied the targets that `global` had up to there.
     pub logs: Vec<LogTarget>,
     /// Whether it logs to the targets of the `global` section.
@@ -97,6 +99,7 @@ impl Proxy {
             fullconn: None,
             source: None,
             nolinger: false,
+            smart_accept: false,
             logs: Vec::new(),
             log_global: false,
             log_tag: None,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::arguments::{Arguments, MILLISECONDS};
 use super::directive::{Setting, Status, read_settings};
-use super::{Position, ServerAddress, Source, Word};
+use super::{NoteKind, Position, ServerAddress, Source, Word};
 
 /// A server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,6 +156,9 @@ impl ServerSettings {
         fixed_port(address, arguments);
         let address = server_address(address, arguments);
         let mut own = self.clone();
+        if let Some(address) = &address {
+            own.server.address = address.clone();
+        }
         own.read(arguments);
         let check = own.checked.then_some(own.check);
         Some(Server {
@@ -206,6 +209,8 @@ const fn refused(keyword: &'static str, values: usize, why: &'static str) -> Set
 const NO_LOOKUPS: &str = "names are looked up once, when the proxy starts";
 const NO_AGENT: &str = "servers are not asked how they are";
 const NO_PROXY_PROTOCOL: &str = "the PROXY protocol is not spoken";
+/// `do_connect_server` of 2.6 (`src/backend.c`) looks for bytes to send in the buffer of what the server has sent.
+const NO_EARLY_BYTES: &str = "HAProxy 2.6 sends no bytes with a SYN in TCP mode, whatever is set";
 const NO_TABLES: &str = "there are no tables of clients";
 
 /// What can stand behind the address. A further setting is one entry here.
@@ -285,13 +290,26 @@ pub(super) const SETTINGS: &[Setting<ServerSettings>] = &[
     Setting::kept("slowstart", "<time>", "it has its full weight as soon as it is up", |s, a| {
         s.server.slowstart = a.time(MILLISECONDS).flatten();
     }),
-    Setting::kept("tcp-ut", "<time>", "TCP_USER_TIMEOUT is the system's", |s, a| {
-        s.server.user_timeout = a.time(MILLISECONDS).flatten();
-    }),
-    Setting::kept(
+    Setting::new(
+        "tcp-ut",
+        "<time>",
+        "TCP_USER_TIMEOUT of the connections to it, if it is written with its address",
+        |s, a| {
+            let limit = a.time(MILLISECONDS).flatten();
+            // `srv_parse_tcp_ut` asks for the address before a name is looked up, and on `default-server` there is none.
+            if s.server.address.ip().is_some() {
+                s.server.user_timeout = limit;
+            } else {
+                let why =
+                    "`tcp-ut` has no effect here: HAProxy 2.6 forgets it unless the server is written with its address";
+                a.note_keyword(NoteKind::Warning, why);
+            }
+        },
+    ),
+    Setting::new(
         "source",
         "<address>[:<port>[-<port>]] [interface <name>]",
-        "the system chooses the address of connections to it",
+        "what connections to it come from",
         |s, a| {
             s.server.source = Source::read(a);
         },
@@ -318,8 +336,8 @@ pub(super) const SETTINGS: &[Setting<ServerSettings>] = &[
     refused("socks4", 1, "servers are reached directly"),
     refused("check-via-socks4", 0, "servers are reached directly"),
     refused("namespace", 1, "servers are reached from the proxy's own network namespace"),
-    refused("tfo", 0, "no data is sent with a SYN"),
-    Setting::other("no-tfo", 0, Status::Moot, "no data is sent with a SYN"),
+    Setting::other("tfo", 0, Status::Moot, NO_EARLY_BYTES),
+    Setting::other("no-tfo", 0, Status::Moot, NO_EARLY_BYTES),
     refused("init-addr", 1, NO_LOOKUPS),
     refused("resolvers", 1, NO_LOOKUPS),
     refused("resolve-net", 1, NO_LOOKUPS),

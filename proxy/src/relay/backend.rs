@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use super::balance::Balance;
+use super::counters::Counters;
 use super::frontend::Logs;
 use super::moment::Limit;
 use super::poll::Key;
@@ -16,6 +17,10 @@ use crate::config::Keepalive;
 pub struct Backend {
     /// Its name.
     pub name: String,
+    /// Its number (`id`).
+    pub number: u32,
+    /// Whether the configuration gives it that number.
+    pub has_own_number: bool,
     /// Whether it is the server side of a `listen` section.
     pub is_listen: bool,
     /// Its servers.
@@ -36,14 +41,16 @@ pub struct Backend {
     pub queue_limit: Limit,
     /// Keepalive on the connections to its servers.
     pub keepalive: Keepalive,
+    /// Whether these are closed with RST as soon as one direction ends (`option nolinger`).
+    pub nolinger: bool,
     /// Where its lines go.
     pub logs: Logs,
     /// Whether every change of a check's result is logged (`option log-health-checks`).
     pub logs_checks: bool,
     /// Its sessions.
     pub sessions: u32,
-    /// Its sessions so far.
-    pub taken: u64,
+    /// What is counted of it.
+    pub counters: Counters,
     /// The sessions that wait until any of its servers has a place.
     queue: VecDeque<(Key, IpAddr)>,
     /// Changes of load so far.
@@ -66,6 +73,10 @@ pub enum Found {
 pub struct Parts {
     /// See [`Backend::name`].
     pub name: String,
+    /// See [`Backend::number`].
+    pub number: u32,
+    /// See [`Backend::has_own_number`].
+    pub has_own_number: bool,
     /// See [`Backend::is_listen`].
     pub is_listen: bool,
     /// See [`Backend::servers`].
@@ -80,6 +91,8 @@ pub struct Parts {
     pub timeouts: crate::config::Timeouts,
     /// See [`Backend::keepalive`].
     pub keepalive: Keepalive,
+    /// See [`Backend::nolinger`].
+    pub nolinger: bool,
     /// See [`Backend::logs`].
     pub logs: Logs,
     /// See [`Backend::logs_checks`].
@@ -90,10 +103,25 @@ impl Backend {
     /// A backend without sessions.
     #[must_use]
     pub fn new(parts: Parts) -> Backend {
-        let Parts { name, is_listen, servers, balance, retries, redispatch, timeouts, keepalive, logs, logs_checks } =
-            parts;
+        let Parts {
+            name,
+            number,
+            has_own_number,
+            is_listen,
+            servers,
+            balance,
+            retries,
+            redispatch,
+            timeouts,
+            keepalive,
+            nolinger,
+            logs,
+            logs_checks,
+        } = parts;
         Backend {
             name,
+            number,
+            has_own_number,
             is_listen,
             servers,
             balance,
@@ -104,10 +132,11 @@ impl Backend {
             connect: timeouts.connect.into(),
             queue_limit: timeouts.queue.or(timeouts.connect).into(),
             keepalive,
+            nolinger,
             logs,
             logs_checks,
             sessions: 0,
-            taken: 0,
+            counters: Counters::default(),
             queue: VecDeque::new(),
             turns: 0,
         }
@@ -128,11 +157,16 @@ impl Backend {
         if candidates.is_empty() {
             let before = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
             self.queue.push_back((session, client));
+            self.counters.most_queued = self.counters.most_queued.max(self.queue.len());
             return Found::Queued(before);
         }
         let candidates: Vec<(usize, &Server)> =
             candidates.iter().map(|place| (*place, &self.servers[*place])).collect();
         let chosen = self.balance.choose(&candidates, client);
+        if Some(chosen) != avoid {
+            self.counters.chosen += 1;
+            self.servers[chosen].counters.chosen += 1;
+        }
         self.take_place(chosen);
         Found::Server(chosen)
     }
@@ -165,6 +199,12 @@ impl Backend {
     #[must_use]
     pub fn active(&self) -> usize {
         self.servers.iter().filter(|server| !server.backup && server.is_usable()).count()
+    }
+
+    /// The weight of all servers that take sessions now.
+    #[must_use]
+    pub fn weight(&self) -> u32 {
+        self.team().iter().map(|place| self.servers[*place].weight).sum()
     }
 
     /// How many backup servers are usable.
@@ -221,23 +261,34 @@ impl Backend {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
     use crate::config::{self, HashType};
     use crate::relay::balance;
-    use crate::relay::server::Health;
+    use crate::relay::moment::Moment;
+    use crate::relay::server::{Health, State};
 
     fn server(name: &str, maxconn: Option<u32>) -> Server {
         Server {
             name: name.into(),
+            number: 1,
+            has_own_number: false,
             address: ([127, 0, 0, 1], 1).into(),
             weight: 1,
+            initial_weight: 1,
+            state: State::Ready,
+            starts_disabled: false,
+            changed: Moment::now(),
             backup: false,
             maxconn,
             shutdown_sessions_when_down: false,
             shutdown_backup_sessions_when_up: false,
+            outgoing: Rc::default(),
             health: Health::starting(None),
             served: 0,
             current: 0,
+            counters: Counters::default(),
             turn: 0,
         }
     }
@@ -245,6 +296,8 @@ mod tests {
     fn backend(algorithm: config::Balance, servers: Vec<Server>) -> Backend {
         Backend::new(Parts {
             name: "b".into(),
+            number: 2,
+            has_own_number: false,
             is_listen: true,
             servers,
             balance: balance::algorithm(algorithm, HashType::default()),
@@ -252,6 +305,7 @@ mod tests {
             redispatch: Some(-1),
             timeouts: crate::config::Timeouts::default(),
             keepalive: Keepalive::default(),
+            nolinger: false,
             logs: Logs::default(),
             logs_checks: false,
         })

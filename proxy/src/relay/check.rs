@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::io::Errno;
 
 use super::moment::{Limit, Moment};
+use super::outgoing::Outgoing;
 use super::poll::Ready;
 use super::server::Health;
 use super::socket;
@@ -24,10 +26,13 @@ pub struct Check {
     pub server: usize,
     settings: config::Check,
     address: SocketAddr,
+    outgoing: Rc<Outgoing>,
     /// `timeout connect`, which limits a check only where there is a `timeout check` too (manual, 4.2 `timeout check`).
     connect: Limit,
     /// The attempt that is under way.
     attempt: Option<(OwnedFd, Moment)>,
+    /// What the last one found.
+    pub last: Option<Result>,
     /// When it is to go on: the next attempt, or the end of this one.
     pub due: Moment,
     /// When its timer's entry wakes it.
@@ -52,6 +57,47 @@ pub enum Failure {
     Connect(Errno),
 }
 
+impl Result {
+    /// In a word (`check_statuses` in `src/check.c`).
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self.failure {
+            None => "L4OK",
+            Some(Failure::Timeout) => "L4TOUT",
+            Some(Failure::Connect(_)) => "L4CON",
+        }
+    }
+
+    /// In some words.
+    #[must_use]
+    pub fn description(&self) -> &'static str {
+        match self.failure {
+            None => "Layer4 check passed",
+            Some(Failure::Timeout) => "Layer4 timeout",
+            Some(Failure::Connect(_)) => "Layer4 connection problem",
+        }
+    }
+
+    /// What there is to say beyond that.
+    #[must_use]
+    pub fn info(&self) -> Option<String> {
+        match self.failure {
+            Some(Failure::Connect(errno)) => Some(nix::errno::Errno::from_raw(errno.raw_os_error()).desc().to_owned()),
+            _ => None,
+        }
+    }
+
+    /// As numbers: HAProxy's status and result (`enum healthcheck_status`, `enum chk_result`).
+    #[must_use]
+    pub fn numbers(&self) -> (u8, u8) {
+        match self.failure {
+            None => (6, 3),
+            Some(Failure::Timeout) => (7, 2),
+            Some(Failure::Connect(_)) => (8, 2),
+        }
+    }
+}
+
 impl Check {
     /// The checks of a server, the first of which comes at `due`.
     #[must_use]
@@ -60,6 +106,7 @@ impl Check {
         settings: &config::Check,
         address: SocketAddr,
         timeouts: &config::Timeouts,
+        outgoing: Rc<Outgoing>,
         due: Moment,
     ) -> Check {
         let connect = timeouts.check.and(timeouts.connect).into();
@@ -68,8 +115,10 @@ impl Check {
             server: place.1,
             settings: settings.clone(),
             address,
+            outgoing,
             connect,
             attempt: None,
+            last: None,
             due,
             woken: Moment::NEVER,
         }
@@ -80,12 +129,12 @@ impl Check {
     /// # Errors
     /// A check that failed at once.
     pub fn begin(&mut self, now: Moment) -> std::result::Result<&OwnedFd, Result> {
-        match socket::probing(self.address) {
+        match socket::probing(self.address, &self.outgoing) {
             Ok(socket) => {
                 self.due = now.plus(self.settings.interval).min(now.after(self.connect));
                 Ok(&self.attempt.insert((socket, now)).0)
             }
-            Err(errno) => Err(Result { failure: Some(Failure::Connect(errno)), took: Duration::ZERO }),
+            Err(error) => Err(Result { failure: Some(Failure::Connect(error.errno())), took: Duration::ZERO }),
         }
     }
 
@@ -108,6 +157,13 @@ impl Check {
         socket::reset_on_close(socket);
         self.attempt = None;
         Some(Result { failure, took })
+    }
+
+    /// Leaves this attempt out: the server is not to be checked now.
+    pub fn skip(&mut self, now: Moment) {
+        while self.due <= now {
+            self.due = self.due.plus(self.settings.interval);
+        }
     }
 
     /// Sets the time of the next attempt, by the server's health now (`srv_getinter`).

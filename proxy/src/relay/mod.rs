@@ -9,8 +9,9 @@
 //! backend.rs   servers, and which of them takes a session
 //! balance/     how it chooses
 //! server.rs    one server
+//! listening.rs, outgoing.rs: sockets as `bind` and `server` lines describe them
 //! check.rs     its health checks
-//! operator.rs  the stats socket
+//! operator/    the stats socket
 //! log/         what is logged, and where it goes
 //! sessions.rs  all sessions, and who else events name
 //! buffers.rs   bytes on their way: in memory (block.rs) or in the kernel (pipe.rs)
@@ -25,10 +26,13 @@ mod block;
 mod buffers;
 mod check;
 pub mod cli;
+mod counters;
 mod frontend;
+mod listening;
 mod log;
 mod moment;
 mod operator;
+mod outgoing;
 mod pipe;
 mod poll;
 mod server;

@@ -6,35 +6,18 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{
-    set_ipv6_v6only, set_socket_keepalive, set_socket_linger, set_socket_reuseaddr, set_socket_reuseport,
-    set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, set_tcp_nodelay, set_tcp_quickack, socket_error,
+    set_socket_keepalive, set_socket_linger, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl, set_tcp_nodelay,
+    set_tcp_quickack, socket_error,
 };
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, acceptfrom_with, bind, connect,
-    getsockname, ipproto, listen, recv, send, shutdown, socket_with,
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, acceptfrom_with, getsockname, ipproto,
+    recv, send, shutdown, socket_with,
 };
 
+use super::outgoing::{Error, Outgoing};
 use crate::config::Keepalive;
 
 const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
-
-/// A socket that listens.
-///
-/// # Errors
-/// As socket(2), bind(2), listen(2).
-pub fn listening(address: SocketAddr, backlog: i32) -> Result<OwnedFd, Errno> {
-    let socket = tcp(address)?;
-    set_socket_reuseaddr(&socket, true)?;
-    // A new process takes over from an old one without a moment in which nobody listens (HAProxy, management guide, 4).
-    set_socket_reuseport(&socket, true)?;
-    if address.is_ipv6() {
-        // `bind :::80` is for IPv6 alone (HAProxy's `v6only` is the system's default, which differs).
-        set_ipv6_v6only(&socket, true)?;
-    }
-    bind(&socket, &address)?;
-    listen(&socket, backlog)?;
-    Ok(socket)
-}
 
 /// The next connection that waits; `None` when none does.
 ///
@@ -57,35 +40,36 @@ pub fn accept(listener: impl AsFd) -> Result<Option<(OwnedFd, SocketAddr)>, Errn
 /// A connection that is being made. It is there, or has failed, when it is writable: [`error`] tells.
 ///
 /// # Errors
-/// As socket(2) and connect(2), for what is known at once: no route, no port.
-pub fn connecting(address: SocketAddr, keepalive: &Keepalive) -> Result<OwnedFd, Errno> {
-    let socket = tcp(address)?;
-    set_tcp_nodelay(&socket, true)?;
-    keep_alive(&socket, keepalive)?;
-    begin(socket, address)
+/// As [`Outgoing::begin`].
+pub fn connecting(address: SocketAddr, keepalive: &Keepalive, outgoing: &Outgoing) -> Result<OwnedFd, Error> {
+    outgoing.begin(address, |socket| {
+        set_tcp_nodelay(socket, true)?;
+        keep_alive(socket, keepalive)
+    })
 }
 
 /// The same, for a connection that is reset as soon as it stands: the handshake's last ACK is held back, so that the RST comes in its
 /// place and the server's program never sees the connection (as HAProxy's checks do; TCP_QUICKACK in tcp(7)).
 ///
 /// # Errors
-/// As [`connecting`].
-pub fn probing(address: SocketAddr) -> Result<OwnedFd, Errno> {
-    let socket = tcp(address)?;
-    set_tcp_quickack(&socket, false)?;
-    begin(socket, address)
+/// As [`Outgoing::begin`].
+pub fn probing(address: SocketAddr, outgoing: &Outgoing) -> Result<OwnedFd, Error> {
+    outgoing.begin(address, |socket| set_tcp_quickack(socket, false))
 }
 
-fn begin(socket: OwnedFd, address: SocketAddr) -> Result<OwnedFd, Errno> {
-    match connect(&socket, &address) {
-        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
-        Err(error) => Err(error),
-    }
-}
-
-fn tcp(address: SocketAddr) -> Result<OwnedFd, Errno> {
+/// A TCP socket for an address of this kind.
+///
+/// # Errors
+/// As socket(2).
+pub fn tcp(address: SocketAddr) -> Result<OwnedFd, Errno> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     socket_with(family, SocketType::STREAM, FLAGS, Some(ipproto::TCP))
+}
+
+/// As setsockopt(2) takes a time for TCP.
+#[must_use]
+pub fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Prepares an accepted connection.

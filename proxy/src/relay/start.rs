@@ -1,11 +1,12 @@
 //! From a configuration to a loop that works: sockets are bound, names looked up, privileges given up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,24 +16,24 @@ use nix::unistd::{Gid, Group, Uid, User};
 use super::backend::{Backend, Parts as BackendParts};
 use super::balance;
 use super::check::{self, Check};
+use super::counters::Counters;
 use super::frontend::{Frontend, Listener, Logs};
+use super::listening;
 use super::log::Target;
 use super::moment::Moment;
 use super::operator::Operators;
+use super::outgoing::Outgoing;
 use super::pipe::Pipes;
-use super::server::{Health, Server};
+use super::server::{Health, Server, State};
 use super::session::Limits;
-use super::socket;
 use super::worker::{Parts, Stop, Worker};
 use crate::config::{
-    BindAddress, Configuration, Global, Identity, LogHostname, LogTarget, Position, Proxy, SectionKind, ServerAddress,
-    Who,
+    Bind, BindAddress, Configuration, Global, Identity, LogHostname, LogTarget, Position, Proxy, SectionKind,
+    ServerAddress, Who,
 };
 
 /// Descriptors for other things than sessions: logs, listeners, checks, the operator.
 const RESERVE: u64 = 100;
-/// The most connections that the kernel lets wait, where the configuration does not say (net.core.somaxconn limits it).
-const BACKLOG: u32 = 4096;
 /// `stats timeout` and `stats maxconn` when they are not set (manual, 3.1).
 const OPERATOR_LIMIT: Duration = Duration::from_secs(10);
 const OPERATORS: u32 = 10;
@@ -79,25 +80,26 @@ pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
     let fits = u32::try_from(descriptors.saturating_sub(RESERVE + 2 * pipes) / 2).unwrap_or(u32::MAX).max(1);
     let maxconn = global.maxconn.map_or(fits, |most| most.min(fits));
     let mut targets = Targets::default();
-    let (backends, checks, places) = backends(configuration, &mut targets)?;
+    let numbers = numbers(&configuration.proxies);
+    let (backends, checks, places) = backends(configuration, &numbers, &mut targets)?;
     let (mut frontends, mut listeners) = (Vec::new(), Vec::new());
     for proxy in configuration.proxies.iter().filter(|proxy| proxy.takes_clients() && !proxy.disabled) {
         // A frontend without a backend, or with one that is disabled, was refused when the configuration was checked.
         let Some(backend) = proxy.session_backend().and_then(|name| places.get(name)).copied() else { continue };
-        for (address, position) in addresses(proxy) {
-            let backlog = proxy.backlog.or(proxy.maxconn).unwrap_or(BACKLOG);
-            let socket = socket::listening(address, i32::try_from(backlog).unwrap_or(i32::MAX))
-                .map_err(|e| asked(&position, format!("listening on {address}"), e))?;
-            listeners.push(Listener { socket, frontend: frontends.len(), paused: false });
+        for (address, line) in addresses(proxy) {
+            let socket = listening::listening(address, line, proxy)
+                .map_err(|e| asked(&line.position, format!("listening on {address}"), e))?;
+            listeners.push(Listener::new(socket, frontends.len(), line));
         }
         frontends.push(Frontend {
             name: proxy.name.clone(),
+            number: numbers[&proxy.position],
             backend,
             limits: Limits { ordinary: proxy.timeouts.client.into(), fin: proxy.timeouts.client_fin.into() },
             keepalive: proxy.client_keepalive,
             maxconn: proxy.maxconn.unwrap_or(maxconn),
             sessions: 0,
-            taken: 0,
+            counters: Counters::default(),
             logs: logs(&proxy.logs, proxy.log_tag.as_ref(), global, &mut targets)?,
             tcplog: proxy.tcplog,
             logging: proxy.logging,
@@ -109,7 +111,7 @@ pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
     };
     let stop = Stop::new(global.hard_stop_after).map_err(|e| machine("taking signals", e))?;
     let (operators, logs) = (operators(global)?, logs(&global.logs, None, global, &mut targets)?);
-    Ok(Parts { frontends, listeners, backends, checks, operators, logs, maxconn, pipes, host, stop })
+    Ok(Parts { frontends, listeners, backends, checks, operators, logs, maxconn, fits, pipes, host, stop })
 }
 
 /// Gives up privileges and works until it is stopped.
@@ -126,48 +128,69 @@ pub fn work(parts: Parts, global: &Global) -> Result<(), Error> {
     worker.run().map_err(|e| machine("waiting for sockets", e))
 }
 
-fn addresses(proxy: &Proxy) -> Vec<(SocketAddr, Position)> {
-    let of = |bind: &crate::config::Bind| match &bind.address {
-        BindAddress::Tcp { address, ports } => {
-            ports.clone().map(|port| (SocketAddr::new(*address, port), bind.position.clone())).collect()
-        }
-        _ => Vec::new(),
+/// Every address that a proxy listens on, with its `bind` line.
+fn addresses(proxy: &Proxy) -> impl Iterator<Item = (SocketAddr, &Bind)> {
+    let of = |line: &'_ Bind| match &line.address {
+        BindAddress::Tcp { address, ports } => Some((*address, ports.clone())),
+        _ => None,
     };
-    proxy.binds.iter().flat_map(of).collect()
+    let lines = proxy.binds.iter().filter_map(move |line| Some((line, of(line)?)));
+    lines.flat_map(|(line, (address, ports))| ports.map(move |port| (SocketAddr::new(address, port), line)))
 }
 
 /// The backends with their checks, and the place of each by its name.
 type Backends = (Vec<Backend>, Vec<Check>, HashMap<String, usize>);
 
-fn backends(configuration: &Configuration, targets: &mut Targets) -> Result<Backends, Error> {
+fn backends(
+    configuration: &Configuration,
+    numbers: &HashMap<&Position, u32>,
+    targets: &mut Targets,
+) -> Result<Backends, Error> {
     let (mut backends, mut checked, mut places) = (Vec::new(), Vec::new(), HashMap::new());
     for proxy in configuration.proxies.iter().filter(|proxy| proxy.has_servers() && !proxy.disabled) {
         let mut servers = Vec::new();
+        let mut server_numbers = Numbers::new(1, proxy.servers.iter().filter_map(|server| server.id));
         for server in &proxy.servers {
             let address = look_up(&server.address, None, &server.position)?;
-            if let Some(check) = server.check.as_ref().filter(|_| !server.disabled) {
+            let source = server.source.as_ref().or(proxy.source.as_ref());
+            let outgoing = Rc::new(Outgoing::new(source, server.user_timeout));
+            if let Some(check) = &server.check {
                 let at = check.address.as_ref().map(|at| look_up(at, None, &server.position)).transpose()?;
                 let mut at = at.unwrap_or(address);
                 at.set_port(check.port.unwrap_or(address.port()));
-                checked.push(((backends.len(), servers.len()), check.clone(), at, proxy.timeouts));
+                checked.push(((backends.len(), servers.len()), check.clone(), at, proxy.timeouts, outgoing.clone()));
+            }
+            let mut health = Health::starting(server.check.as_ref());
+            if server.disabled {
+                health.end();
             }
             servers.push(Server {
                 name: server.name.clone(),
+                number: server_numbers.next(server.id),
+                has_own_number: server.id.is_some(),
                 address,
-                weight: if server.disabled { 0 } else { server.weight },
+                weight: server.weight,
+                initial_weight: server.weight,
+                state: if server.disabled { State::Maintenance } else { State::Ready },
+                starts_disabled: server.disabled,
+                changed: Moment::now(),
                 backup: server.backup,
                 maxconn: server.maxconn,
                 shutdown_sessions_when_down: server.shutdown_sessions_when_down,
                 shutdown_backup_sessions_when_up: server.shutdown_backup_sessions_when_up,
-                health: Health::starting(server.check.as_ref()),
+                outgoing,
+                health,
                 served: 0,
                 current: 0,
+                counters: Counters::default(),
                 turn: 0,
             });
         }
         places.insert(proxy.name.clone(), backends.len());
         backends.push(Backend::new(BackendParts {
             name: proxy.name.clone(),
+            number: numbers[&proxy.position],
+            has_own_number: proxy.id.is_some(),
             is_listen: proxy.kind == SectionKind::Listen,
             servers,
             balance: balance::algorithm(proxy.balance, proxy.hash_type),
@@ -175,6 +198,7 @@ fn backends(configuration: &Configuration, targets: &mut Targets) -> Result<Back
             redispatch: proxy.redispatch.then_some(proxy.redispatch_interval),
             timeouts: proxy.timeouts,
             keepalive: proxy.server_keepalive,
+            nolinger: proxy.nolinger,
             logs: logs(&proxy.logs, proxy.log_tag.as_ref(), &configuration.global, targets)?,
             logs_checks: proxy.logging.health_checks,
         }));
@@ -182,8 +206,37 @@ fn backends(configuration: &Configuration, targets: &mut Targets) -> Result<Back
     let intervals: Vec<Duration> = checked.iter().map(|(_, check, ..)| check.interval).collect();
     let times = check::first_times(&intervals, Moment::now());
     let checks = checked.iter().zip(times);
-    let checks = checks.map(|((place, check, at, timeouts), due)| Check::new(*place, check, *at, timeouts, due));
+    let checks = checks.map(|((place, check, at, timeouts, outgoing), due)| {
+        Check::new(*place, check, *at, timeouts, outgoing.clone(), due)
+    });
     Ok((backends, checks.collect(), places))
+}
+
+/// Numbers for those that the configuration gives none: the lowest that nobody else has.
+struct Numbers {
+    given: HashSet<u32>,
+    next: u32,
+}
+
+impl Numbers {
+    fn new(first: u32, given: impl Iterator<Item = u32>) -> Numbers {
+        Numbers { given: given.collect(), next: first }
+    }
+
+    fn next(&mut self, given: Option<u32>) -> u32 {
+        while given.is_none() && self.given.contains(&self.next) {
+            self.next += 1;
+        }
+        // One with a number of its own takes a place all the same (`check_config_validity`).
+        self.next += 1;
+        given.unwrap_or(self.next - 1)
+    }
+}
+
+/// Every proxy's number. The first one is HAProxy's own, for the stats socket.
+fn numbers(proxies: &[Proxy]) -> HashMap<&Position, u32> {
+    let mut numbers = Numbers::new(2, proxies.iter().filter_map(|proxy| proxy.id));
+    proxies.iter().map(|proxy| (&proxy.position, numbers.next(proxy.id))).collect()
 }
 
 fn look_up(server: &ServerAddress, port: Option<u16>, position: &Position) -> Result<SocketAddr, Error> {

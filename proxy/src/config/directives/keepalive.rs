@@ -24,6 +24,6 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .proxy(|settings, a| settings.proxy.server_keepalive.interval = a.time(SECONDS).flatten()),
     Directive::new("srvtcpka-cnt", BACKENDS, "<number>", "TCP_KEEPCNT of the servers' connections")
         .proxy(|settings, a| settings.proxy.server_keepalive.probes = a.number().filter(|probes| *probes != 0)),
-    Directive::unsupported("option nolinger", ALL, "the system sends what was written, also behind the end")
+    Directive::new("option nolinger", ALL, "", "connections are closed with RST, and what was not sent yet is lost")
         .switch(|proxy, on| proxy.nolinger = on),
 ];

@@ -20,7 +20,8 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .proxy(|settings, a| settings.proxy.backlog = a.number().filter(|most| *most != 0)),
     Directive::moot("bind-process", ALL, "there is one process"),
     Directive::unsupported("rate-limit sessions", FRONTENDS, "the rate of sessions is not limited"),
-    Directive::unsupported("option tcp-smart-accept", FRONTENDS, "the first ACK is not held back").negatable(),
+    Directive::new("option tcp-smart-accept", FRONTENDS, "", "the ACK of a client's first bytes is held back")
+        .switch(|proxy, on| proxy.smart_accept = on),
     Directive::moot("option contstats", FRONTENDS, "it is about statistics").negatable(),
     Directive::moot("option socket-stats", FRONTENDS, "it is about statistics").negatable(),
 ];

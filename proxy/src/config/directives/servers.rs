@@ -15,12 +15,22 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::new("default-server", BACKENDS, "<setting>…", "the settings that the following servers start from")
         .strict()
         .proxy(|settings, a| settings.default_server.read(a)),
-    Directive::unsupported("source", BACKENDS, "the system chooses the address of connections to servers")
-        .proxy(|settings, a| settings.proxy.source = Source::read(a)),
+    Directive::new(
+        "source",
+        BACKENDS,
+        "<address>[:<port>[-<port>]] [interface <name>]",
+        "what connections to servers come from",
+    )
+    .proxy(|settings, a| settings.proxy.source = Source::read(a)),
     Directive::moot("fullconn", BACKENDS, "it tells servers with `minconn` how much load is much")
         .proxy(|settings, a| settings.proxy.fullconn = a.number()),
     Directive::unsupported("server-template", OWN_BACKENDS, "each server has a line"),
     Directive::unsupported("load-server-state-from-file", BACKENDS, NO_STATE),
     Directive::unsupported("server-state-file-name", BACKENDS, NO_STATE),
-    Directive::unsupported("option tcp-smart-connect", BACKENDS, "the first ACK is not held back").negatable(),
+    Directive::moot(
+        "option tcp-smart-connect",
+        BACKENDS,
+        "HAProxy 2.6 has nothing to send when it connects in TCP mode, and holds no ACK back",
+    )
+    .negatable(),
 ];

@@ -44,6 +44,7 @@ const PROXY: &[(&str, &str)] = &[
     ("bind", "127.0.0.1:5673"),
     ("maxconn", "100"),
     ("backlog", "100"),
+    ("option tcp-smart-accept", ""),
     ("timeout client-fin", "5s"),
     ("timeout server-fin", "5s"),
     ("timeout tunnel", "5s"),
@@ -58,16 +59,31 @@ const PROXY: &[(&str, &str)] = &[
     ("srvtcpka-idle", "110s"),
     ("srvtcpka-intvl", "30s"),
     ("srvtcpka-cnt", "3"),
+    ("option nolinger", ""),
     ("balance", "leastconn"),
     ("hash-type", "consistent djb2 avalanche"),
     ("retries", "3"),
     ("option redispatch", "-1"),
     ("server", "s2 10.0.0.2:5672"),
     ("default-server", "check"),
+    ("source", "10.0.0.9:1024-2048 interface eth0"),
     ("option tcp-check", ""),
 ];
 
-const BIND: &[(&str, &str)] = &[("name", "in"), ("id", "7")];
+const BIND: &[(&str, &str)] = &[
+    ("name", "in"),
+    ("id", "7"),
+    ("backlog", "7"),
+    ("maxconn", "7"),
+    ("tcp-ut", "5s"),
+    ("mss", "-100"),
+    ("interface", "eth0"),
+    ("v4v6", ""),
+    ("v6only", ""),
+    ("defer-accept", ""),
+    ("transparent", ""),
+    ("tfo", ""),
+];
 
 const SERVER: &[(&str, &str)] = &[
     ("weight", "10"),
@@ -87,6 +103,8 @@ const SERVER: &[(&str, &str)] = &[
     ("maxconn", "5"),
     ("on-marked-down", "shutdown-sessions"),
     ("on-marked-up", "shutdown-backup-sessions"),
+    ("tcp-ut", "5s"),
+    ("source", "10.0.0.9"),
     ("id", "7"),
     ("no-send-proxy", ""),
     ("no-send-proxy-v2", ""),

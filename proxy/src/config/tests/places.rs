@@ -48,11 +48,11 @@ fn a_directive_of_another_section_is_told_where_it_belongs() {
 
 #[test]
 fn a_setting_that_is_not_implemented_is_refused_at_its_own_column_and_those_behind_it_are_read() {
-    let (proxy, notes) = listened(" server s2 10.0.0.2:80 send-proxy source 10.0.0.9 slowstart 5s check inter 7s");
+    let (proxy, notes) = listened(" server s2 10.0.0.2:80 track s1 weight 5 namespace n check inter 7s");
     assert_eq!(proxy.servers[1].check.as_ref().map(|check| check.interval), seconds(7));
-    assert_eq!(proxy.servers[1].slowstart, seconds(5));
+    assert_eq!(proxy.servers[1].weight, 5);
     let columns: Vec<&str> = notes.iter().filter_map(|note| note.split(": ").next()).collect();
-    assert_eq!(columns, ["haproxy.cfg:8:24", "haproxy.cfg:8:35", "haproxy.cfg:8:51"]);
+    assert_eq!(columns, ["haproxy.cfg:8:24", "haproxy.cfg:8:42"]);
 }
 
 #[test]

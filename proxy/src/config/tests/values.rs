@@ -173,11 +173,18 @@ fn the_settings_of_a_bind_line_hold_for_all_of_its_addresses() {
 }
 
 #[test]
-fn where_connections_come_from_is_kept_although_it_is_refused() {
+fn where_connections_come_from_is_read_with_ports_and_interface() {
     let (proxy, notes) = listened(" server s2 10.0.0.2:80 source 10.0.0.9:1024-2048 interface eth0");
     let source = proxy.servers[1].source.clone().unwrap();
     assert_eq!((source.address.to_string(), source.ports), ("10.0.0.9".to_owned(), Some(1024..=2048)));
-    assert_eq!((source.interface.as_deref(), notes.len()), (Some("eth0"), 1));
+    assert_eq!((source.interface.as_deref(), notes.len()), (Some("eth0"), 0));
+}
+
+#[test]
+fn tcp_ut_is_forgotten_for_a_server_that_is_written_with_its_name_and_said_to_be() {
+    let (proxy, notes) = listened(" server s2 10.0.0.2:80 tcp-ut 5s\n server s3 there:80 tcp-ut 5s");
+    assert_eq!([proxy.servers[1].user_timeout, proxy.servers[2].user_timeout], [seconds(5), None]);
+    assert!(notes[0].contains("HAProxy 2.6 forgets it"), "{notes:?}");
 }
 
 #[test]

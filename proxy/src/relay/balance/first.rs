@@ -10,6 +10,10 @@ use crate::relay::server::Server;
 pub struct First;
 
 impl Balance for First {
+    fn name(&self) -> &'static str {
+        "first"
+    }
+
     fn choose(&mut self, candidates: &[(usize, &Server)], _client: IpAddr) -> usize {
         candidates.iter().map(|(place, _)| *place).min().unwrap_or(0)
     }

@@ -13,6 +13,10 @@ const HEAVIEST: u64 = 256;
 pub struct LeastConn;
 
 impl Balance for LeastConn {
+    fn name(&self) -> &'static str {
+        "leastconn"
+    }
+
     fn choose(&mut self, candidates: &[(usize, &Server)], _client: IpAddr) -> usize {
         let least = candidates.iter().min_by_key(|(_, server)| (load(server), server.turn));
         least.map_or(0, |(place, _)| *place)

@@ -17,6 +17,14 @@ pub trait Balance: Debug {
     /// The server for the next session, by its place in the backend, out of `candidates`: those that may take one now, at least one.
     fn choose(&mut self, candidates: &[(usize, &Server)], client: IpAddr) -> usize;
 
+    /// Its name in a configuration.
+    fn name(&self) -> &'static str;
+
+    /// Whether weights can change while it works (manual, 4.2 `balance`).
+    fn takes_weights(&self) -> bool {
+        true
+    }
+
     /// Whether the choice follows from the client alone: then a retry goes to another server only when it is due to.
     fn by_hash(&self) -> bool {
         false

@@ -36,6 +36,10 @@ impl Random {
 }
 
 impl Balance for Random {
+    fn name(&self) -> &'static str {
+        "random"
+    }
+
     fn choose(&mut self, candidates: &[(usize, &Server)], _client: IpAddr) -> usize {
         let drawn: Vec<_> = (0..self.draws).filter_map(|_| self.draw(candidates)).collect();
         let least = drawn.into_iter().min_by_key(|(_, server)| leastconn::load(server));

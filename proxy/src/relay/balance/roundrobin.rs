@@ -14,6 +14,10 @@ pub struct RoundRobin {
 }
 
 impl Balance for RoundRobin {
+    fn name(&self) -> &'static str {
+        "roundrobin"
+    }
+
     fn choose(&mut self, candidates: &[(usize, &Server)], _client: IpAddr) -> usize {
         let mut richest: Option<(i64, usize)> = None;
         let mut all = 0;

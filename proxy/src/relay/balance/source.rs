@@ -4,24 +4,33 @@ use std::net::IpAddr;
 
 use super::Balance;
 use super::roundrobin::RoundRobin;
-use crate::config::HashType;
+use crate::config::{HashMethod, HashType};
 use crate::relay::server::Server;
 
 /// The algorithm, with `hash-type map-based`: the hash is a place in a round of all servers, each as often in it as its weight.
 #[derive(Debug)]
 pub struct Source {
     avalanche: bool,
+    consistent: bool,
 }
 
 impl Source {
     /// With this kind of hash.
     #[must_use]
     pub fn new(hash: HashType) -> Source {
-        Source { avalanche: hash.avalanche }
+        Source { avalanche: hash.avalanche, consistent: hash.method == HashMethod::Consistent }
     }
 }
 
 impl Balance for Source {
+    fn name(&self) -> &'static str {
+        "source"
+    }
+
+    fn takes_weights(&self) -> bool {
+        self.consistent
+    }
+
     fn choose(&mut self, candidates: &[(usize, &Server)], client: IpAddr) -> usize {
         let hash = hash(client);
         let hash = if self.avalanche { mixed(hash) } else { hash };

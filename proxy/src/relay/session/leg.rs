@@ -38,6 +38,8 @@ pub struct Leg {
     finished: bool,
     /// It is closed with RST unless the peer's FIN was read.
     resets: bool,
+    /// Without a direction it is no use: it is closed as soon as one ends (`option nolinger`).
+    at_once: bool,
     /// The limit of its inactivity timers, and which setting it comes from.
     limit: Limit,
     timer: Timer,
@@ -76,12 +78,19 @@ impl Leg {
             write_shut: false,
             finished: false,
             resets: true,
+            at_once: false,
             limit: limits.ordinary,
             timer: Timer::Ordinary,
             fin: limits.fin,
             read_by: Moment::NEVER,
             write_by: Moment::NEVER,
         }
+    }
+
+    /// The same, closed as soon as nothing more is written to it: `option nolinger` is set for its backend (`connect_server`).
+    #[must_use]
+    pub fn closed_at_once(self, at_once: bool) -> Leg {
+        Leg { at_once, ..self }
     }
 
     /// Takes the socket of a new attempt to connect.
@@ -287,8 +296,9 @@ impl Leg {
         if self.fin.is_set() {
             self.follow(Timer::Fin, self.fin, now);
         }
-        if self.connected && !at_once {
-            if let Some(socket) = &self.socket {
+        if self.connected && !at_once && !self.at_once {
+            // Behind the peer's FIN, closing alone is the end, and may be a RST (`conn_sock_shutw`).
+            if let Some(socket) = self.socket.as_ref().filter(|_| !self.finished) {
                 socket::finish(socket);
             }
             if !self.read_shut {

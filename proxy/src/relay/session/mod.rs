@@ -56,7 +56,8 @@ impl Stage {
         }
     }
 
-    fn until(self) -> Moment {
+    #[must_use]
+    pub fn until(self) -> Moment {
         match self {
             Stage::Queued(until) | Stage::Pausing(until) | Stage::Connecting(until) => until,
             _ => Moment::NEVER,
@@ -73,6 +74,8 @@ pub struct Story {
     pub client: SocketAddr,
     /// When it was accepted, by the proxy's clock and by the wall's.
     pub accepted: (Moment, SystemTime),
+    /// The socket that it came in by, by its place.
+    pub listener: usize,
     /// The frontend, by its place.
     pub frontend: usize,
     /// The backend, by its place.

@@ -8,6 +8,8 @@ use rustix::io::Errno;
 
 use super::{Owner, Worker};
 use crate::config::Severity;
+use crate::relay::frontend::Listener;
+use crate::relay::listening;
 use crate::relay::log::tcplog;
 use crate::relay::poll::{Key, Token};
 use crate::relay::session::{Leg, Session, Side, Stage, Story};
@@ -21,12 +23,11 @@ impl Worker {
     pub(super) fn accept(&mut self, place: usize) {
         for _ in 0..TURN {
             let Some(listener) = self.parts.listeners.get(place).filter(|listener| !listener.paused) else { return };
-            let frontend = listener.frontend;
-            if self.is_full(frontend) {
+            if self.is_full(listener) {
                 return self.pause(place);
             }
             match socket::accept(&listener.socket) {
-                Ok(Some((socket, client))) => self.open(frontend, socket, client),
+                Ok(Some((socket, client))) => self.open(place, socket, client),
                 Ok(None) => return,
                 Err(errno) => return self.cannot_accept(place, errno),
             }
@@ -46,9 +47,11 @@ impl Worker {
         self.pause(place);
     }
 
-    fn is_full(&self, frontend: usize) -> bool {
-        let frontend = &self.parts.frontends[frontend];
-        frontend.sessions >= frontend.maxconn || self.sessions.len() >= self.parts.maxconn as usize
+    fn is_full(&self, listener: &Listener) -> bool {
+        let frontend = &self.parts.frontends[listener.frontend];
+        listener.is_full()
+            || frontend.sessions >= frontend.maxconn
+            || self.sessions.len() >= self.parts.maxconn as usize
     }
 
     fn pause(&mut self, place: usize) {
@@ -58,10 +61,10 @@ impl Worker {
     }
 
     /// A session has ended: who waited for that is asked again.
-    fn resume(&mut self) {
+    pub(super) fn resume(&mut self) {
         for place in 0..self.parts.listeners.len() {
             let listener = &self.parts.listeners[place];
-            if listener.paused && !self.is_full(listener.frontend) {
+            if listener.paused && !self.is_full(listener) {
                 let token = Token::Listener(u32::try_from(place).unwrap_or(u32::MAX));
                 let entered = self.poll.source(&listener.socket, token).is_ok();
                 self.parts.listeners[place].paused = !entered;
@@ -69,15 +72,23 @@ impl Worker {
         }
     }
 
-    fn open(&mut self, place: usize, socket: OwnedFd, client: SocketAddr) {
+    fn open(&mut self, listener: usize, socket: OwnedFd, client: SocketAddr) {
+        let at = &mut self.parts.listeners[listener];
+        let place = at.frontend;
         let frontend = &mut self.parts.frontends[place];
         let backend = &mut self.parts.backends[frontend.backend];
         // A client that has gone already has no options any more; reading will tell.
         let _ = socket::accepted(&socket, &frontend.keepalive);
+        if let Some(less) = at.smaller_segments {
+            let _ = listening::reduce_segments(&socket, less);
+        }
+        at.sessions += 1;
+        self.accepted += 1;
         let story = Story {
             number: self.accepted,
             client,
             accepted: (self.now, SystemTime::now()),
+            listener,
             frontend: place,
             backend: frontend.backend,
             server: None,
@@ -90,11 +101,15 @@ impl Worker {
             failure: None,
             queued_behind: 0,
         };
-        (frontend.sessions, frontend.taken) = (frontend.sessions + 1, frontend.taken + 1);
-        (backend.sessions, backend.taken) = (backend.sessions + 1, backend.taken + 1);
-        self.accepted += 1;
-        let session =
-            Session::new(story, Leg::accepted(socket, frontend.limits, self.now), Leg::absent(backend.limits));
+        (frontend.sessions, backend.sessions) = (frontend.sessions + 1, backend.sessions + 1);
+        for (counters, sessions) in
+            [(&mut frontend.counters, frontend.sessions), (&mut backend.counters, backend.sessions)]
+        {
+            counters.total += 1;
+            counters.there_are(sessions);
+        }
+        let server = Leg::absent(backend.limits).closed_at_once(backend.nolinger);
+        let session = Session::new(story, Leg::accepted(socket, frontend.limits, self.now), server);
         let key = self.sessions.insert(session);
         let entered = self.sessions.get(key).and_then(|session| session.leg(Side::Client).socket());
         let entered = entered.map(|socket| self.poll.connection(socket, Token::Client(key)));
@@ -143,6 +158,16 @@ impl Worker {
         self.leave_server(key);
         let Some(session) = self.sessions.get(key) else { return };
         let (frontend, backend) = (session.story.frontend, session.story.backend);
+        let (up, down) = (session.flow(Side::Client).total, session.flow(Side::Server).total);
+        self.parts.frontends[frontend].counters.passed(up, down);
+        self.parts.backends[backend].counters.passed(up, down);
+        if let Some(place) = session.story.server {
+            self.parts.backends[backend].servers[place].counters.passed(up, down);
+        }
+        // There is none any more while the process stops.
+        if let Some(listener) = self.parts.listeners.get_mut(session.story.listener) {
+            listener.sessions = listener.sessions.saturating_sub(1);
+        }
         self.parts.backends[backend].sessions -= 1;
         self.log_session(session);
         self.timers.forget(Owner::Session(key), session.woken);

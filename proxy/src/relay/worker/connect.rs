@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use super::Worker;
+use crate::config::Severity;
 use crate::relay::backend::Found;
+use crate::relay::counters::Counters;
 use crate::relay::moment::Limit;
+use crate::relay::outgoing::Error;
 use crate::relay::poll::{Key, Token};
 use crate::relay::session::{Cause, Side, Stage};
 use crate::relay::socket;
@@ -69,20 +72,30 @@ impl Worker {
         let now = self.now;
         let Some(session) = self.sessions.get_mut(key) else { return };
         let Some(place) = session.story.server else { return };
-        let backend = &mut self.parts.backends[session.story.backend];
+        let number = session.story.backend;
+        let backend = &mut self.parts.backends[number];
         let server = &mut backend.servers[place];
-        let entered = socket::connecting(server.address, &backend.keepalive).and_then(|socket| {
+        let connecting = socket::connecting(server.address, &backend.keepalive, &server.outgoing);
+        let entered = connecting.and_then(|socket| {
             let entered = self.poll.connection(&socket, Token::Server(key));
             let errno = |e: std::io::Error| rustix::io::Errno::from_io_error(&e).unwrap_or(rustix::io::Errno::IO);
-            entered.map(|()| socket).map_err(errno)
+            entered.map(|()| socket).map_err(|e| Error::Connect(errno(e)))
         });
         match entered {
             Ok(socket) => {
                 session.attempt(socket, now.after(backend.connect));
                 session.story.counted = true;
                 server.current += 1;
+                server.counters.total += 1;
+                server.counters.there_are(server.current);
             }
-            Err(errno) => self.failed(key, Cause::ConnectFailed(errno), false),
+            Err(error) => {
+                if let Error::Source(_) = error {
+                    let text = format!("Cannot bind to source address before connect() for backend {}.", backend.name);
+                    self.log(&self.parts.backends[number].logs, Severity::Emergency, &text);
+                }
+                self.failed(key, Cause::ConnectFailed(error.errno()), false);
+            }
         }
     }
 
@@ -120,6 +133,11 @@ impl Worker {
             (false, true) => Stage::Asking,
             (false, false) => Stage::Assigned,
         };
+        let counted = if elsewhere { Counters::went_elsewhere } else { Counters::tried_again };
+        counted(&mut backend.counters);
+        if let Some(place) = place {
+            counted(&mut backend.servers[place].counters);
+        }
         if elsewhere {
             self.leave_server(key);
             self.serve_queue(number);
@@ -139,7 +157,14 @@ impl Worker {
         if matches!(session.stage, Stage::Queued(_)) {
             session.story.assigned = Some(self.now);
         }
+        let place = session.story.server;
         session.give_up(cause);
+        if cause != Cause::ClientLeft {
+            self.parts.backends[backend].counters.failed += 1;
+            if let Some(place) = place {
+                self.parts.backends[backend].servers[place].counters.failed += 1;
+            }
+        }
         self.parts.backends[backend].leave_queue(key);
         self.serve_queue(backend);
     }

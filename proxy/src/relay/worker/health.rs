@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::{Owner, Worker};
 use crate::config::Severity;
-use crate::relay::check::{Failure, Result};
+use crate::relay::check::Result;
 use crate::relay::poll::{Key, Ready, Token};
-use crate::relay::server::Change;
+use crate::relay::server::{Change, State};
 use crate::relay::session::Cause;
 
 impl Worker {
@@ -18,6 +18,9 @@ impl Worker {
             self.timers.wake(Owner::Check(place), check.due, &mut check.woken);
         } else if check.is_under_way() {
             self.look_at_check(place, Ready::default());
+        } else if self.parts.backends[check.backend].servers[check.server].state == State::Maintenance {
+            check.skip(now);
+            self.timers.wake(Owner::Check(place), check.due, &mut check.woken);
         } else {
             match check.begin(now).map(|socket| self.poll.connection(socket, Token::Check(place))) {
                 Ok(_) => self.timers.wake(Owner::Check(place), check.due, &mut check.woken),
@@ -38,10 +41,19 @@ impl Worker {
     fn checked(&mut self, place: u32, result: Result) {
         let check = &mut self.parts.checks[place as usize];
         let (backend, server) = (check.backend, check.server);
-        let health = &mut self.parts.backends[backend].servers[server].health;
-        let before = health.progress();
-        let change = if result.failure.is_some() { health.failed() } else { health.passed() };
-        let (now_health, after) = (*health, health.progress());
+        check.last = Some(result);
+        let its = &mut self.parts.backends[backend].servers[server];
+        let before = its.health.progress();
+        let change = match (its.state, result.failure) {
+            // It began before.
+            (State::Maintenance, _) => None,
+            (_, None) => its.health.passed(),
+            (_, Some(_)) => {
+                its.counters.failed_checks += u64::from(its.health.counts().2 > 0);
+                its.health.failed()
+            }
+        };
+        let (now_health, after) = (its.health, its.health.progress());
         check.rest(now_health, self.now);
         self.timers.wake(Owner::Check(place), check.due, &mut check.woken);
         if self.parts.backends[backend].logs_checks && (change.is_some() || before != after) {
@@ -55,26 +67,56 @@ impl Worker {
     }
 
     fn went_down(&mut self, number: usize, place: usize, result: &Result) {
-        if self.parts.backends[number].servers[place].shutdown_sessions_when_down {
+        let took_sessions = self.takes_sessions(number) || {
+            let server = &self.parts.backends[number].servers[place];
+            server.state == State::Ready && server.weight > 0
+        };
+        let now = self.now;
+        let server = &mut self.parts.backends[number].servers[place];
+        server.changed = now;
+        server.counters.downs += 1;
+        let ends_sessions = server.shutdown_sessions_when_down;
+        let severity = if server.state == State::Drain { Severity::Notice } else { Severity::Alert };
+        self.announce(number, place, severity, &format!("is DOWN, {}", reason(result)), Some(0));
+        self.tell_if_none_is_left(number, took_sessions);
+        if ends_sessions {
             self.end_sessions(number, Cause::ServerDown, |server| server == place);
-        }
-        self.log_change(number, place, "DOWN", Severity::Alert, result);
-        let backend = &self.parts.backends[number];
-        if backend.active() + backend.standing_by() == 0 {
-            let kind = if backend.is_listen { "proxy" } else { "backend" };
-            let text = format!("{kind} {} has no server available!", backend.name);
-            self.log(&self.parts.backends[number].logs, Severity::Emergency, &text);
         }
     }
 
     fn came_up(&mut self, number: usize, place: usize, result: &Result) {
-        self.log_change(number, place, "UP", Severity::Notice, result);
-        let servers = &self.parts.backends[number].servers;
-        if servers[place].shutdown_backup_sessions_when_up {
-            let backups: Vec<bool> = servers.iter().map(|server| server.backup).collect();
-            self.end_sessions(number, Cause::ServerUp, |server| backups[server]);
+        let now = self.now;
+        let server = &mut self.parts.backends[number].servers[place];
+        server.changed = now;
+        let ends_backups = server.shutdown_backup_sessions_when_up && !server.backup && server.weight > 0;
+        self.announce(number, place, Severity::Notice, &format!("is UP, {}", reason(result)), Some(0));
+        if ends_backups {
+            self.end_backup_sessions(number);
         }
         self.serve_queue(number);
+    }
+
+    /// `on-marked-up shutdown-backup-sessions`.
+    pub(super) fn end_backup_sessions(&mut self, number: usize) {
+        let backups: Vec<bool> = self.parts.backends[number].servers.iter().map(|server| server.backup).collect();
+        self.end_sessions(number, Cause::ServerUp, |server| backups[server]);
+    }
+
+    /// Whether a backend has a server for sessions.
+    pub(super) fn takes_sessions(&self, number: usize) -> bool {
+        let backend = &self.parts.backends[number];
+        backend.active() + backend.standing_by() > 0
+    }
+
+    /// Says so when a backend had a server for sessions and has none any more (`set_backend_down`).
+    pub(super) fn tell_if_none_is_left(&mut self, number: usize, before: bool) {
+        if before && !self.takes_sessions(number) {
+            let backend = &mut self.parts.backends[number];
+            backend.counters.downs += 1;
+            let kind = if backend.is_listen { "proxy" } else { "backend" };
+            let text = format!("{kind} {} has no server available!", backend.name);
+            self.log(&self.parts.backends[number].logs, Severity::Emergency, &text);
+        }
     }
 
     /// Ends the sessions on some servers of a backend.
@@ -85,32 +127,41 @@ impl Worker {
         });
         let keys: Vec<Key> = on_it.map(|(key, _)| key).collect();
         for key in keys {
-            if let Some(session) = self.sessions.get_mut(key) {
-                session.kill(cause);
-                self.advance(key);
-            }
+            self.end_session(key, cause);
         }
     }
 
-    /// `Server lb/s1 is DOWN, reason: Layer4 timeout, check duration: 1001ms. 1 active and 0 backup servers left. …`
-    fn log_change(&self, number: usize, place: usize, state: &str, severity: Severity, result: &Result) {
+    /// `Server lb/s1 is DOWN, reason: Layer4 timeout, check duration: 1001ms. 1 active and 0 backup servers left. …`, with how many
+    /// sessions had to wait anew, or got a place (`srv_append_status`).
+    pub(super) fn announce(
+        &self,
+        number: usize,
+        place: usize,
+        severity: Severity,
+        what: &str,
+        requeued: Option<usize>,
+    ) {
         let backend = &self.parts.backends[number];
         let server = &backend.servers[place];
         let kind = if server.backup { "Backup Server" } else { "Server" };
         let (active, standing_by) = (backend.active(), backend.standing_by());
-        let online = if state == "UP" { "online" } else { "left" };
-        let mut text = format!("{kind} {}/{} is {state}, {}.", backend.name, server.name, reason(result));
-        // Writing to a string cannot fail.
-        let _ = write!(text, " {active} active and {standing_by} backup servers {online}.");
-        if active == 0 && standing_by > 0 {
-            text.push_str(" Running on backup.");
+        let mut text = format!("{kind} {}/{} {what}.", backend.name, server.name);
+        if let Some(requeued) = requeued {
+            let up = server.health.is_up();
+            let online = if up { "online" } else { "left" };
+            // Writing to a string cannot fail.
+            let _ = write!(text, " {active} active and {standing_by} backup servers {online}.");
+            if active == 0 && standing_by > 0 {
+                text.push_str(" Running on backup.");
+            }
+            let _ = if up {
+                write!(text, " {requeued} sessions requeued, {} total in queue.", backend.queued())
+            } else {
+                let queued = backend.queued();
+                write!(text, " {} sessions active, {requeued} requeued, {queued} remaining in queue.", server.current)
+            };
         }
-        let _ = if state == "UP" {
-            write!(text, " 0 sessions requeued, {} total in queue.", backend.queued())
-        } else {
-            write!(text, " {} sessions active, 0 requeued, {} remaining in queue.", server.current, backend.queued())
-        };
-        self.log(&self.parts.backends[number].logs, severity, &text);
+        self.log(&backend.logs, severity, &text);
     }
 
     /// `option log-health-checks`.
@@ -131,13 +182,6 @@ impl Worker {
 }
 
 fn reason(result: &Result) -> String {
-    let took = result.took.as_millis();
-    match result.failure {
-        None => format!("reason: Layer4 check passed, check duration: {took}ms"),
-        Some(Failure::Timeout) => format!("reason: Layer4 timeout, check duration: {took}ms"),
-        Some(Failure::Connect(errno)) => {
-            let text = nix::errno::Errno::from_raw(errno.raw_os_error()).desc();
-            format!("reason: Layer4 connection problem, info: \"{text}\", check duration: {took}ms")
-        }
-    }
+    let info = result.info().map(|info| format!(", info: \"{info}\"")).unwrap_or_default();
+    format!("reason: {}{info}, check duration: {}ms", result.description(), result.took.as_millis())
 }

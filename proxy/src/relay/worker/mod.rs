@@ -5,6 +5,7 @@
 //! clients.rs  from an accepted client to a session, and its end
 //! connect.rs  a session's way to a server
 //! health.rs   servers that go down and come up
+//! orders.rs   what operators order
 //! stop.rs     signals, and the end of the process
 //! ```
 //!
@@ -13,6 +14,7 @@
 mod clients;
 mod connect;
 mod health;
+mod orders;
 mod stop;
 
 use std::collections::VecDeque;
@@ -27,9 +29,9 @@ use super::check::Check;
 use super::frontend::{Frontend, Listener, Logs};
 use super::log::Line;
 use super::moment::Moment;
-use super::operator::{Operators, Order};
+use super::operator::{self, Answer, Operators};
 use super::poll::{Key, Poll, Ready, Token};
-use super::session::{Cause, Side};
+use super::session::Side;
 use super::sessions::Sessions;
 use super::timers::Timers;
 use crate::config::Severity;
@@ -62,6 +64,8 @@ pub struct Parts {
     pub maxconn: u32,
     /// The most pipes that it has at once.
     pub pipes: u64,
+    /// The most that it can have at once, by its descriptors.
+    pub fits: u32,
     /// The host's name, for log lines.
     pub host: String,
     /// How it is stopped.
@@ -77,6 +81,8 @@ pub struct Worker {
     sessions: Sessions,
     /// Sessions so far.
     accepted: u64,
+    /// When it began to work, by its clock and by the wall's.
+    started: (Moment, SystemTime),
     /// Sessions that can go on at once.
     ready: VecDeque<Key>,
     parts: Parts,
@@ -102,6 +108,7 @@ impl Worker {
             timers: Timers::default(),
             sessions: Sessions::default(),
             accepted: 0,
+            started: (Moment::now(), SystemTime::now()),
             ready: VecDeque::new(),
             parts,
             pid: std::process::id(),
@@ -183,35 +190,61 @@ impl Worker {
                 check.woken = Moment::NEVER;
                 self.run_check(place);
             }
-            Owner::Operator(key) => self.parts.operators.dismiss(key),
+            Owner::Operator(key) => self.watch_operator(key),
             Owner::Stop => self.hard_stop(),
         }
     }
 
     fn greet_operator(&mut self, place: usize) {
-        while let Some((key, until)) = self.parts.operators.accept(place, self.now) {
+        while let Some(key) = self.parts.operators.accept(place, self.now) {
             let entered =
                 self.parts.operators.stream(key).map(|stream| self.poll.connection(stream, Token::Operator(key)));
             if matches!(entered, Some(Ok(()))) {
-                self.timers.wake(Owner::Operator(key), until, &mut { Moment::NEVER });
+                self.watch_operator(key);
             } else {
                 self.parts.operators.dismiss(key);
             }
         }
     }
 
+    /// An operator who has been silent for too long is dismissed.
+    fn watch_operator(&mut self, key: Key) {
+        match self.parts.operators.until(key) {
+            Some(until) if until <= self.now => self.parts.operators.dismiss(key),
+            Some(until) => self.timers.wake(Owner::Operator(key), until, &mut { Moment::NEVER }),
+            None => {}
+        }
+    }
+
     fn serve_operator(&mut self, key: Key) {
-        let view = super::operator::View {
+        self.parts.operators.hear(key, self.now);
+        while let Some((command, level)) = self.parts.operators.next_command(key) {
+            let answer = operator::answer(&command, level, &self.view());
+            if let Answer::Order(order) = answer {
+                self.carry_out(order);
+            }
+            self.parts.operators.reply(key, answer);
+        }
+        self.parts.operators.go_on(key);
+    }
+
+    fn view(&self) -> operator::View<'_> {
+        operator::View {
             sessions: &self.sessions,
             frontends: &self.parts.frontends,
+            listeners: &self.parts.listeners,
             backends: &self.parts.backends,
+            checks: &self.parts.checks,
+            process: operator::Process {
+                pid: self.pid,
+                started: self.started,
+                accepted: self.accepted,
+                maxconn: self.parts.maxconn,
+                most: self.parts.fits,
+                node: &self.parts.host,
+                stopping: self.parts.stop.is_stopping(),
+            },
             now: self.now,
-        };
-        match self.parts.operators.serve(key, &view) {
-            Some(Order::EndSessions(backend, place)) => {
-                self.end_sessions(backend, Cause::Killed, |server| server == place);
-            }
-            None => {}
         }
     }
 

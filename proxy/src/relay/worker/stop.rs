@@ -50,6 +50,12 @@ impl Stop {
         Ok(Stop { signals, after: hard_stop_after.into(), stage: Stage::Working })
     }
 
+    /// Whether no client is accepted any more.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stage != Stage::Working
+    }
+
     /// Where they arrive.
     #[must_use]
     pub fn signals(&self) -> impl AsFd + '_ {
@@ -82,10 +88,10 @@ impl Worker {
         self.parts.checks.clear();
         for frontend in &self.parts.frontends {
             let backend = &self.parts.backends[frontend.backend];
-            let taken_behind = if backend.name == frontend.name { backend.taken } else { 0 };
+            let taken_behind = if backend.name == frontend.name { backend.counters.total } else { 0 };
             let text = format!(
                 "Proxy {} stopped (cumulated conns: FE: {}, BE: {taken_behind}).",
-                frontend.name, frontend.taken
+                frontend.name, frontend.counters.total
             );
             self.log(&frontend.logs, Severity::Warning, &text);
         }

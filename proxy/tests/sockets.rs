@@ -1,0 +1,280 @@
+//! relay's sockets are set as HAProxy's are with the same configuration: both run it, and their sockets are asked.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{GetSockOpt, getsockopt, sockopt};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+
+/// How long anything here may take before the test fails.
+const LIMIT: Duration = Duration::from_secs(20);
+
+mod options {
+    use nix::libc;
+
+    nix::getsockopt_impl!(
+        DeferAccept,
+        libc::IPPROTO_TCP,
+        libc::TCP_DEFER_ACCEPT,
+        i32,
+        nix::sys::socket::sockopt::GetStruct<i32>
+    );
+    nix::getsockopt_impl!(
+        FastOpen,
+        libc::IPPROTO_TCP,
+        libc::TCP_FASTOPEN,
+        i32,
+        nix::sys::socket::sockopt::GetStruct<i32>
+    );
+    nix::getsockopt_impl!(
+        MaxSegment,
+        libc::IPPROTO_TCP,
+        libc::TCP_MAXSEG,
+        i32,
+        nix::sys::socket::sockopt::GetStruct<i32>
+    );
+    nix::getsockopt_impl!(
+        QuickAck,
+        libc::IPPROTO_TCP,
+        libc::TCP_QUICKACK,
+        i32,
+        nix::sys::socket::sockopt::GetStruct<i32>
+    );
+
+    #[derive(Clone, Copy)]
+    pub struct DeferAccept;
+    #[derive(Clone, Copy)]
+    pub struct FastOpen;
+    #[derive(Clone, Copy)]
+    pub struct MaxSegment;
+    #[derive(Clone, Copy)]
+    pub struct QuickAck;
+}
+
+/// A program that reads HAProxy's configuration.
+struct Proxy {
+    process: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// relay and HAProxy.
+const BOTH: [&str; 2] = [env!("CARGO_BIN_EXE_relay"), "haproxy"];
+
+/// An address of the loopback network that no other test listens on.
+fn own_address() -> Ipv4Addr {
+    static CALLS: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, high | 1, low, CALLS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A port of the IPv6 loopback address that nobody has.
+fn free_port() -> u16 {
+    TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Proxy {
+    /// Starts one with these sections, and waits until it listens on so many addresses.
+    fn start(program: &str, sections: &str, listening: usize) -> Proxy {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("haproxy.cfg");
+        let head = "defaults\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n";
+        std::fs::write(&file, format!("{head}{sections}")).unwrap();
+        let mut command = Command::new(program);
+        command.args(["-db", "-f"]).arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
+        let proxy = Proxy { process: command.spawn().unwrap(), _folder: folder };
+        let until = Instant::now() + LIMIT;
+        while proxy.listening().len() < listening {
+            assert!(Instant::now() < until, "{program} does not listen");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        proxy
+    }
+
+    /// Copies of its TCP sockets.
+    fn sockets(&self) -> Vec<OwnedFd> {
+        let pid = Pid::from_child(&self.process);
+        let process = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+        let entries = std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap();
+        let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let copies = numbers.filter_map(|number| pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).ok());
+        copies.filter(|socket| getsockopt(socket, options::MaxSegment).is_ok()).collect()
+    }
+
+    /// Those that listen, by their ports.
+    fn listening(&self) -> Vec<OwnedFd> {
+        let mut sockets = self.sockets();
+        sockets.retain(|socket| getsockopt(socket, sockopt::AcceptConn) == Ok(true));
+        sockets.sort_by_key(|socket| address(socket).port());
+        sockets
+    }
+}
+
+fn address(socket: &OwnedFd) -> SocketAddr {
+    SocketAddr::try_from(rustix::net::getsockname(socket).unwrap()).unwrap()
+}
+
+fn told<O: GetSockOpt>(socket: &OwnedFd, option: O) -> String
+where
+    O::Val: std::fmt::Debug,
+{
+    format!("{:?}", getsockopt(socket, option))
+}
+
+/// What is set on a listening socket.
+fn set(socket: &OwnedFd) -> Vec<(&'static str, String)> {
+    vec![
+        ("SO_REUSEADDR", told(socket, sockopt::ReuseAddr)),
+        ("SO_REUSEPORT", told(socket, sockopt::ReusePort)),
+        ("SO_LINGER", told(socket, sockopt::Linger)),
+        ("SO_BINDTODEVICE", told(socket, sockopt::BindToDevice)),
+        ("IP_TRANSPARENT", told(socket, sockopt::IpTransparent)),
+        ("IP_FREEBIND", told(socket, sockopt::IpFreebind)),
+        ("IPV6_V6ONLY", told(socket, sockopt::Ipv6V6Only)),
+        ("TCP_MAXSEG", told(socket, options::MaxSegment)),
+        ("TCP_USER_TIMEOUT", told(socket, sockopt::TcpUserTimeout)),
+        ("TCP_DEFER_ACCEPT", told(socket, options::DeferAccept)),
+        ("TCP_FASTOPEN", told(socket, options::FastOpen)),
+        ("TCP_QUICKACK", told(socket, options::QuickAck)),
+    ]
+}
+
+#[test]
+fn what_a_bind_line_says_is_set_on_its_socket_as_haproxy_sets_it() {
+    let lines: [(&str, &str); 12] = [
+        ("", ""),
+        ("backlog 7 tfo", ""),
+        ("maxconn 9 tfo", ""),
+        ("tfo", "backlog 11"),
+        ("mss 1000", ""),
+        ("tcp-ut 5s", ""),
+        ("interface lo", ""),
+        ("defer-accept", ""),
+        ("transparent", ""),
+        ("", "option nolinger"),
+        ("", "option tcp-smart-accept"),
+        ("mss 900 tcp-ut 1500 defer-accept tfo", "option nolinger"),
+    ];
+    let [ours, theirs] = BOTH.map(|program| {
+        let at = own_address();
+        let section = |(number, (setting, line)): (usize, &(&str, &str))| {
+            format!("listen p{number}\n bind {at}:{} {setting}\n {line}\n server s1 127.0.0.1:1\n", 7000 + number)
+        };
+        let sections: String = lines.iter().enumerate().map(section).collect();
+        let proxy = Proxy::start(program, &sections, lines.len());
+        proxy.listening().iter().map(set).collect::<Vec<_>>()
+    });
+    for ((line, ours), theirs) in lines.iter().zip(ours).zip(theirs) {
+        assert_eq!(ours, theirs, "relay and HAProxy with {line:?}");
+    }
+}
+
+#[test]
+fn whether_an_ipv6_wildcard_takes_ipv4_clients_follows_the_bind_line_as_with_haproxy() {
+    for (setting, takes) in [("", true), ("v4v6", true), ("v6only", false), ("v6only v4v6", false)] {
+        for program in BOTH {
+            let port = free_port();
+            let section = format!("listen p\n bind :::{port} {setting}\n server s1 127.0.0.1:1\n");
+            let _proxy = Proxy::start(program, &section, 1);
+            let taken = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+            assert_eq!(taken, takes, "{program} with `{setting}`");
+        }
+    }
+}
+
+#[test]
+fn clients_and_servers_may_have_ipv6_addresses() {
+    let server = TcpListener::bind("[::1]:0").unwrap();
+    let port = free_port();
+    let at = server.local_addr().unwrap();
+    let _proxy = Proxy::start(BOTH[0], &format!("listen p\n bind [::1]:{port}\n server s1 {at} source [::1]\n"), 1);
+    let mut client = TcpStream::connect(("::1", port)).unwrap();
+    let (mut upstream, from) = server.accept().unwrap();
+    client.write_all(b"hello").unwrap();
+    let mut bytes = [0; 5];
+    upstream.read_exact(&mut bytes).unwrap();
+    assert_eq!((&bytes, from.ip().to_string().as_str()), (b"hello", "::1"));
+}
+
+/// Where the connections of some sessions come from, and what is set on them.
+fn outgoing(program: &str, line: &str, setting: &str, sessions: usize) -> Vec<(SocketAddr, String)> {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at: SocketAddr = (own_address(), 7000).into();
+    let upstream = server.local_addr().unwrap();
+    let proxy = Proxy::start(program, &format!("listen p\n bind {at}\n {line}\n server s1 {upstream} {setting}\n"), 1);
+    let sessions: Vec<_> = (0..sessions).map(|_| (TcpStream::connect(at).unwrap(), server.accept().unwrap())).collect();
+    let sockets = proxy.sockets();
+    let limit = |from: SocketAddr| {
+        let socket = sockets.iter().find(|socket| address(socket) == from).unwrap();
+        told(socket, sockopt::TcpUserTimeout)
+    };
+    sessions.iter().map(|(_, (_, from))| (*from, limit(*from))).collect()
+}
+
+#[test]
+fn connections_to_a_server_come_from_the_ports_of_its_source_as_haproxys() {
+    for program in BOTH {
+        let ports = 41_000 + u16::from(own_address().octets()[3]) * 8;
+        let setting = format!("source 127.0.0.9:{ports}-{} interface lo", ports + 2);
+        let from = outgoing(program, "source 127.0.0.8", &setting, 3);
+        let wanted: Vec<SocketAddr> = (ports..=ports + 2).map(|port| ([127, 0, 0, 9], port).into()).collect();
+        assert_eq!(from.iter().map(|(from, _)| *from).collect::<Vec<_>>(), wanted, "{program}");
+    }
+}
+
+#[test]
+fn a_server_without_a_source_has_its_backends() {
+    for program in BOTH {
+        let from = outgoing(program, "source 127.0.0.8", "", 1);
+        assert_eq!(from[0].0.ip(), Ipv4Addr::new(127, 0, 0, 8), "{program}");
+    }
+}
+
+#[test]
+fn tcp_ut_of_a_server_is_set_on_the_connections_to_it_as_by_haproxy() {
+    let [ours, theirs] = BOTH.map(|program| outgoing(program, "", "tcp-ut 7s", 1)[0].1.clone());
+    assert_eq!((ours.as_str(), theirs.as_str()), ("Ok(7000)", "Ok(7000)"));
+    let [ours, theirs] = BOTH.map(|program| outgoing(program, "default-server tcp-ut 7s", "", 1)[0].1.clone());
+    assert_eq!((ours.as_str(), theirs.as_str()), ("Ok(0)", "Ok(0)"), "on default-server");
+}
+
+#[test]
+fn a_full_listener_makes_its_clients_wait_and_no_others() {
+    for program in BOTH {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = own_address();
+        let upstream = server.local_addr().unwrap();
+        let section = format!("listen p\n bind {at}:7000 maxconn 1\n bind {at}:7001\n server s1 {upstream}\n");
+        let _proxy = Proxy::start(program, &section, 2);
+        let connect = |port: u16| TcpStream::connect((at, port)).unwrap();
+        let first = connect(7000);
+        let (first_upstream, _) = server.accept().unwrap();
+        let mut waiting = connect(7000);
+        waiting.write_all(b"1").unwrap();
+        let mut other = connect(7001);
+        other.write_all(b"2").unwrap();
+        let asked = |(mut upstream, _): (TcpStream, SocketAddr)| {
+            let mut byte = [0];
+            upstream.set_read_timeout(Some(LIMIT)).unwrap();
+            upstream.read_exact(&mut byte).unwrap();
+            (byte, upstream)
+        };
+        let (byte, _upstream) = asked(server.accept().unwrap());
+        assert_eq!(&byte, b"2", "{program}");
+        drop((first, first_upstream));
+        let (byte, _upstream) = asked(server.accept().unwrap());
+        assert_eq!(&byte, b"1", "{program}");
+    }
+}
