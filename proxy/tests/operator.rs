@@ -37,7 +37,7 @@ fn sections(at: SocketAddr, server: SocketAddr) -> String {
         "defaults\n timeout connect 5s\n timeout client 1m\n timeout server 1m\nlisten lb\n bind {at}\n maxconn 100\n balance leastconn\n \
          server s1 {server} weight 10 maxconn 50\n server s2 127.0.0.1:2 disabled weight 20\n server s3 127.0.0.1:3 backup\n\
          frontend f\n bind {}:7001\n default_backend b\n\
-         backend b\n id 30\n balance source\n server x1 127.0.0.1:4\n server x2 127.0.0.1:5 id 9 maxconn 4\n",
+         backend b\n id 30\n balance static-rr\n fullconn 7\n server x1 127.0.0.1:4\n server x2 127.0.0.1:5 id 9 maxqueue 3 minconn 2 maxconn 4 observe layer4\n",
         at.ip()
     )
 }

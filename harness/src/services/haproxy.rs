@@ -166,8 +166,8 @@ impl Kind for Haproxy {
         self.image.is_none().then_some(Reload::Anew)
     }
 
-    fn shutdown_sessions(&self, process: &Process, server: &str) -> std::io::Result<()> {
-        let answer = ask(&process.path(self.socket()), &format!("shutdown sessions server {server}"))?;
+    fn operate(&self, process: &Process, order: &str) -> std::io::Result<()> {
+        let answer = ask(&process.path(self.socket()), order)?;
         // It answers with nothing but an empty line when it has done so.
         if answer.trim().is_empty() { Ok(()) } else { Err(std::io::Error::other(answer.trim().to_owned())) }
     }

@@ -106,11 +106,11 @@ pub trait Kind: Debug + Send + Sync {
         None
     }
 
-    /// Ends the sessions of one of its servers (`backend/name`), as its operator would.
+    /// Gives it an order, as its operator would, in the words of HAProxy's stats socket.
     ///
     /// # Errors
-    /// When it cannot be asked, refuses, or has no such server.
-    fn shutdown_sessions(&self, _process: &Process, _server: &str) -> std::io::Result<()> {
+    /// When it cannot be asked, or does not do it.
+    fn operate(&self, _process: &Process, _order: &str) -> std::io::Result<()> {
         Err(std::io::Error::other("this kind of service takes no orders of an operator"))
     }
 

@@ -8,6 +8,7 @@ mod freeze;
 mod half_close;
 mod idle;
 mod kill;
+mod operate;
 mod power;
 mod publish;
 mod reading;
@@ -73,6 +74,7 @@ pub const STEPS: &[Word<Arc<dyn Verb>>] = &[
     soft_stop::SOFT_STOP,
     reload::RELOAD,
     shutdown_sessions::SHUTDOWN_SESSIONS,
+    operate::OPERATE,
     freeze::FREEZE,
     freeze::THAW,
     forget::FORGET,

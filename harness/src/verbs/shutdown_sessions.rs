@@ -51,7 +51,11 @@ impl Verb for ShutdownSessions {
             lab.injected("shutdown-sessions", &self.proxy);
             let done = kind.map_or_else(
                 || Err(std::io::Error::other("there is no such service")),
-                |kind| tokio::task::block_in_place(|| kind.shutdown_sessions(&process, &self.server)),
+                |kind| {
+                    tokio::task::block_in_place(|| {
+                        kind.operate(&process, &format!("shutdown sessions server {}", self.server))
+                    })
+                },
             );
             done.map_err(|e| doing(&format!("ending the sessions of `{}` at `{}`", self.server, self.proxy), e))
         })

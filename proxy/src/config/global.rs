@@ -36,6 +36,8 @@ pub struct Global {
     pub ulimit_n: Option<u32>,
     /// By how much the interval between two checks may differ by chance, in percent, from 0 to 50.
     pub spread_checks: u32,
+    /// Within what time the first checks of all servers begin; `None` means their shortest interval.
+    pub max_spread_checks: Option<Duration>,
     /// A text that describes the process.
     pub description: Option<String>,
     /// The node's name.

@@ -256,10 +256,12 @@ pub(super) const SETTINGS: &[Setting<ServerSettings>] = &[
     Setting::new("maxconn", "<number>", "the most sessions that it takes at once; others wait", |s, a| {
         s.server.maxconn = a.number().filter(|most| *most != 0);
     }),
-    Setting::kept("maxqueue", "<number>", "any number of sessions may wait", |s, a| {
+    Setting::new("maxqueue", "<number>", "how many sessions may wait for it alone", |s, a| {
         s.server.maxqueue = a.number().filter(|most| *most != 0);
     }),
-    Setting::kept("minconn", "<number>", "`maxconn` does not follow the load", |s, a| s.server.minconn = a.number()),
+    Setting::new("minconn", "<number>", "its `maxconn` while its backend has little load", |s, a| {
+        s.server.minconn = a.number();
+    }),
     Setting::new("on-marked-down", "shutdown-sessions", "its sessions are ended when it is marked down", |s, a| {
         s.server.shutdown_sessions_when_down = a.one_of(&[("shutdown-sessions", true)]).unwrap_or(false);
     }),
@@ -272,22 +274,27 @@ pub(super) const SETTINGS: &[Setting<ServerSettings>] = &[
                 a.one_of(&[("shutdown-backup-sessions", true)]).unwrap_or(false);
         },
     ),
-    Setting::kept("observe", "layer4", "sessions do not tell of its health, checks do", |s, a| {
-        s.server.reactions.observe_layer4 = a.one_of(&[("layer4", true), ("layer7", false)]).unwrap_or(false);
+    Setting::new("observe", "none | layer4", "whether sessions without a connection count for its health", |s, a| {
+        s.server.reactions.observe_layer4 = a.one_of(&[("none", false), ("layer4", true)]).unwrap_or(false);
     }),
-    Setting::kept("on-error", "<action>", "sessions do not tell of its health, checks do", |s, a| {
-        let actions = [
-            ("fastinter", OnError::Fastinter),
-            ("fail-check", OnError::FailCheck),
-            ("sudden-death", OnError::SuddenDeath),
-            ("mark-down", OnError::MarkDown),
-        ];
-        s.server.reactions.on_error = a.one_of(&actions).unwrap_or_default();
+    Setting::new(
+        "on-error",
+        "fastinter | fail-check | sudden-death | mark-down",
+        "what too many of them do",
+        |s, a| {
+            let actions = [
+                ("fastinter", OnError::Fastinter),
+                ("fail-check", OnError::FailCheck),
+                ("sudden-death", OnError::SuddenDeath),
+                ("mark-down", OnError::MarkDown),
+            ];
+            s.server.reactions.on_error = a.one_of(&actions).unwrap_or_default();
+        },
+    ),
+    Setting::new("error-limit", "<number>", "how many of them in a row are too many", |s, a| {
+        s.server.reactions.error_limit = a.number_in(1..=i32::MAX.unsigned_abs());
     }),
-    Setting::kept("error-limit", "<number>", "sessions do not tell of its health, checks do", |s, a| {
-        s.server.reactions.error_limit = a.number();
-    }),
-    Setting::kept("slowstart", "<time>", "it has its full weight as soon as it is up", |s, a| {
+    Setting::new("slowstart", "<time>", "how long its load rises after it came up", |s, a| {
         s.server.slowstart = a.time(MILLISECONDS).flatten();
     }),
     Setting::new(

@@ -1,14 +1,14 @@
 //! A backend: its servers, and which of them takes a session.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use super::balance::Balance;
 use super::counters::Counters;
 use super::frontend::Logs;
-use super::moment::Limit;
+use super::moment::{Limit, wall_second};
 use super::poll::Key;
-use super::server::Server;
+use super::queue::{Left, Queue};
+use super::server::{Load, Server};
 use super::session::Limits;
 use crate::config::Keepalive;
 
@@ -51,8 +51,14 @@ pub struct Backend {
     pub sessions: u32,
     /// What is counted of it.
     pub counters: Counters,
+    /// The load at which servers with `minconn` take `maxconn` sessions.
+    pub fullconn: u32,
+    /// Whether all backup servers are used when no other is there, and not only the first (`option allbackups`).
+    pub all_backups: bool,
     /// The sessions that wait until any of its servers has a place.
-    queue: VecDeque<(Key, IpAddr)>,
+    queue: Queue,
+    /// Sessions that had to wait so far.
+    comers: u64,
     /// Changes of load so far.
     turns: u64,
 }
@@ -62,10 +68,21 @@ pub struct Backend {
 pub enum Found {
     /// This one; a place is taken there.
     Server(usize),
-    /// All are busy: the session waits. How many were before it.
-    Queued(u32),
+    /// The session waits for this server, or for any.
+    Queued(Option<usize>),
+    /// It is for this server, for which as many wait already as may.
+    Full(usize),
     /// None is up.
     Nothing,
+}
+
+/// A session that waits no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// The session, and its position.
+    pub left: Left,
+    /// Whether it waited for one server, and not for any.
+    pub at_server: bool,
 }
 
 /// What a backend is made of.
@@ -93,6 +110,10 @@ pub struct Parts {
     pub keepalive: Keepalive,
     /// See [`Backend::nolinger`].
     pub nolinger: bool,
+    /// See [`Backend::fullconn`].
+    pub fullconn: u32,
+    /// See [`Backend::all_backups`].
+    pub all_backups: bool,
     /// See [`Backend::logs`].
     pub logs: Logs,
     /// See [`Backend::logs_checks`].
@@ -115,6 +136,8 @@ impl Backend {
             timeouts,
             keepalive,
             nolinger,
+            fullconn,
+            all_backups,
             logs,
             logs_checks,
         } = parts;
@@ -137,48 +160,89 @@ impl Backend {
             logs_checks,
             sessions: 0,
             counters: Counters::default(),
-            queue: VecDeque::new(),
+            fullconn,
+            all_backups,
+            queue: Queue::default(),
+            comers: 0,
             turns: 0,
         }
     }
 
-    /// Looks for a server and takes a place there, or one in the queue. `avoid` is the one that just failed, taken only when
-    /// there is no other.
+    /// Looks for a server and takes a place there, or one in a queue (`assign_server_and_queue`). `avoid` is the one that just failed,
+    /// taken only when there is no other.
     pub fn find(&mut self, session: Key, client: IpAddr, avoid: Option<usize>) -> Found {
         let team = self.team();
         if team.is_empty() {
             return Found::Nothing;
         }
-        let free = team.iter().copied().filter(|place| self.servers[*place].has_place());
-        let mut candidates: Vec<usize> = free.collect();
-        if candidates.len() > 1 {
-            candidates.retain(|place| Some(*place) != avoid);
+        let load = self.load();
+        let others_wait = !self.queue.is_empty() && self.queue.len() != self.sessions as usize;
+        if others_wait && self.balance.lets_those_who_wait_go_first() {
+            return self.wait(session, None);
+        }
+        let usable = |places: &[usize]| -> Vec<(usize, &Server)> {
+            places.iter().map(|place| (*place, &self.servers[*place])).collect()
+        };
+        let all = usable(&team);
+        // The first backup server alone is the answer, full or not (`lbprm.fbck`).
+        let sole = self.active() == 0 && !self.all_backups && self.balance.takes_a_sole_backup();
+        let mut candidates = all.clone();
+        candidates.retain(|(_, server)| sole || self.balance.may_take(server, load));
+        if candidates.len() > 1 && self.balance.avoids() {
+            candidates.retain(|(place, _)| Some(*place) != avoid);
         }
         if candidates.is_empty() {
-            let before = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
-            self.queue.push_back((session, client));
-            self.counters.most_queued = self.counters.most_queued.max(self.queue.len());
-            return Found::Queued(before);
+            return self.wait(session, None);
         }
-        let candidates: Vec<(usize, &Server)> =
-            candidates.iter().map(|place| (*place, &self.servers[*place])).collect();
-        let chosen = self.balance.choose(&candidates, client);
+        let chosen = self.balance.choose(&all, &candidates, client);
+        if self.balance.waits_for_any() && !self.servers[chosen].is_free(load) {
+            return self.wait(session, None);
+        }
         if Some(chosen) != avoid {
             self.counters.chosen += 1;
             self.servers[chosen].counters.chosen += 1;
         }
-        self.take_place(chosen);
-        Found::Server(chosen)
+        if self.servers[chosen].is_free(load) {
+            self.take_place(chosen);
+            return Found::Server(chosen);
+        }
+        let server = &self.servers[chosen];
+        if server.maxqueue.is_some_and(|most| server.queue.len() >= most as usize) {
+            return Found::Full(chosen);
+        }
+        self.wait(session, Some(chosen))
     }
 
-    /// The servers that take sessions now: the usable ones, else the first usable backup server (manual, 5.2 `backup`).
+    /// What servers' limits depend on.
+    fn load(&self) -> Load {
+        Load { sessions: self.sessions, full: self.fullconn, second: wall_second() }
+    }
+
+    /// A session waits for a server, or for any.
+    fn wait(&mut self, session: Key, server: Option<usize>) -> Found {
+        self.comers += 1;
+        let (queue, counters) = match server {
+            Some(place) => {
+                let server = &mut self.servers[place];
+                (&mut server.queue, &mut server.counters)
+            }
+            None => (&mut self.queue, &mut self.counters),
+        };
+        queue.enter(session, self.comers);
+        counters.most_queued = counters.most_queued.max(queue.len());
+        Found::Queued(server)
+    }
+
+    /// The servers that take sessions now: the usable ones, else the first usable backup server, or with `option allbackups` all of
+    /// them (manual, 4.2 `option allbackups`, 5.2 `backup`).
     fn team(&self) -> Vec<usize> {
         let usable = |backup: bool| {
             let all = self.servers.iter().enumerate();
             all.filter(move |(_, server)| server.backup == backup && server.is_usable()).map(|(place, _)| place)
         };
         let active: Vec<usize> = usable(false).collect();
-        if active.is_empty() { usable(true).take(1).collect() } else { active }
+        let backups = if self.all_backups { usize::MAX } else { 1 };
+        if active.is_empty() { usable(true).take(backups).collect() } else { active }
     }
 
     /// Whether the retry of this number, from 1, goes to another server than `place` if there is one. With `option redispatch` that
@@ -228,31 +292,55 @@ impl Backend {
         server.turn = self.turns;
     }
 
-    /// The session that has waited longest, if there is a server with a place for it now; the place is taken
+    /// The session that a place at this server is for, if it has one: who has waited longest, for it or for any; the place is taken
     /// (`process_srv_queue`).
-    pub fn next_in_queue(&mut self) -> Option<(Key, usize)> {
-        let (session, client) = *self.queue.front()?;
-        let candidates: Vec<(usize, &Server)> = self
-            .team()
-            .into_iter()
-            .filter(|place| self.servers[*place].has_place())
-            .map(|place| (place, &self.servers[place]))
-            .collect();
-        if candidates.is_empty() {
+    pub fn next_for(&mut self, place: usize) -> Option<Served> {
+        let server = &self.servers[place];
+        let limit = server.limit(self.load())?;
+        if server.served >= limit {
             return None;
         }
-        let chosen = self.balance.choose(&candidates, client);
-        self.queue.pop_front();
-        self.take_place(chosen);
-        Some((session, chosen))
+        let own = server.queue.first();
+        let any = self.queue.first().filter(|_| self.team().contains(&place));
+        let at_server = match (own, any) {
+            (Some(own), Some(any)) => own < any,
+            (own, any) => own.is_some() || any.is_none(),
+        };
+        let left = if at_server { self.servers[place].queue.serve() } else { self.queue.serve() }?;
+        self.take_place(place);
+        Some(Served { left, at_server })
+    }
+
+    /// A session that waits for any server, if this one, which just came up, has a place for it; the place is taken
+    /// (`pendconn_grab_from_px`).
+    pub fn grab(&mut self, place: usize) -> Option<Served> {
+        let server = &self.servers[place];
+        if !self.team().contains(&place) || server.limit(self.load()).is_some_and(|limit| server.served >= limit) {
+            return None;
+        }
+        let left = self.queue.serve()?;
+        self.take_place(place);
+        Some(Served { left, at_server: false })
+    }
+
+    /// The sessions that wait for this server, which takes none any more, if they may go elsewhere (`pendconn_redistribute`).
+    pub fn redistribute(&mut self, place: usize) -> Vec<Served> {
+        let may = self.redispatch.is_some();
+        let queue = &mut self.servers[place].queue;
+        let left = std::iter::from_fn(|| if may { queue.serve() } else { None });
+        left.map(|left| Served { left, at_server: true }).collect()
     }
 
     /// A session waits no more.
-    pub fn leave_queue(&mut self, session: Key) {
-        self.queue.retain(|(waiting, _)| *waiting != session);
+    pub fn leave_queue(&mut self, session: Key) -> Option<Served> {
+        if let Some(left) = self.queue.leave(session) {
+            return Some(Served { left, at_server: false });
+        }
+        let left = self.servers.iter_mut().find_map(|server| server.queue.leave(session));
+        left.map(|left| Served { left, at_server: true })
     }
 
-    /// How many wait in its queue.
+    /// How many wait for any server.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.queue.len()
@@ -261,36 +349,12 @@ impl Backend {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use super::*;
     use crate::config::{self, HashType};
     use crate::relay::balance;
-    use crate::relay::moment::Moment;
-    use crate::relay::server::{Health, State};
 
     fn server(name: &str, maxconn: Option<u32>) -> Server {
-        Server {
-            name: name.into(),
-            number: 1,
-            has_own_number: false,
-            address: ([127, 0, 0, 1], 1).into(),
-            weight: 1,
-            initial_weight: 1,
-            state: State::Ready,
-            starts_disabled: false,
-            changed: Moment::now(),
-            backup: false,
-            maxconn,
-            shutdown_sessions_when_down: false,
-            shutdown_backup_sessions_when_up: false,
-            outgoing: Rc::default(),
-            health: Health::starting(None),
-            served: 0,
-            current: 0,
-            counters: Counters::default(),
-            turn: 0,
-        }
+        Server { name: name.into(), maxconn, minconn: maxconn, ..Server::default() }
     }
 
     fn backend(algorithm: config::Balance, servers: Vec<Server>) -> Backend {
@@ -306,6 +370,8 @@ mod tests {
             timeouts: crate::config::Timeouts::default(),
             keepalive: Keepalive::default(),
             nolinger: false,
+            fullconn: 1000,
+            all_backups: false,
             logs: Logs::default(),
             logs_checks: false,
         })
@@ -350,10 +416,10 @@ mod tests {
     #[test]
     fn a_session_beyond_every_maxconn_waits_and_gets_the_place_that_comes_free() {
         let mut backend = backend(config::Balance::LeastConn, vec![server("a", Some(1))]);
-        assert_eq!(found(&mut backend, 2), [Found::Server(0), Found::Queued(0)]);
-        assert_eq!(backend.next_in_queue(), None);
+        assert_eq!(found(&mut backend, 2), [Found::Server(0), Found::Queued(None)]);
+        assert_eq!(backend.next_for(0), None);
         backend.give_place_back(0);
-        assert_eq!(backend.next_in_queue(), Some((key(1), 0)));
+        assert_eq!(backend.next_for(0).map(|served| served.left), Some(Left { session: key(1), position: 1 }));
     }
 
     #[test]
@@ -371,5 +437,73 @@ mod tests {
         assert_eq!(backend.find(key(1), CLIENT, None), Found::Server(0));
         backend.servers[0].health.failed();
         assert_eq!(backend.find(key(2), CLIENT, None), Found::Server(1));
+    }
+    fn with(algorithm: config::Balance, change: impl Fn(&mut Server), count: usize) -> Backend {
+        let one = |place: usize| {
+            let mut server = server(&format!("s{place}"), None);
+            change(&mut server);
+            server
+        };
+        backend(algorithm, (0..count).map(one).collect())
+    }
+
+    #[test]
+    fn all_backup_servers_are_used_only_where_that_is_asked_for() {
+        for (all, taken) in [(false, [Found::Server(0); 2]), (true, [Found::Server(0), Found::Server(1)])] {
+            let mut backend = with(config::Balance::RoundRobin, |server| server.backup = true, 2);
+            backend.all_backups = all;
+            assert_eq!(found(&mut backend, 2), taken);
+        }
+    }
+
+    #[test]
+    fn leastconn_lets_sessions_wait_for_a_server_as_long_as_maxqueue_allows_and_then_for_any() {
+        let limits =
+            |server: &mut Server| (server.maxconn, server.minconn, server.maxqueue) = (Some(1), Some(1), Some(1));
+        let mut backend = with(config::Balance::LeastConn, limits, 1);
+        assert_eq!(found(&mut backend, 3), [Found::Server(0), Found::Queued(Some(0)), Found::Queued(None)]);
+        backend.give_place_back(0);
+        let served = backend.next_for(0).unwrap();
+        assert_eq!((served.left.session, served.at_server), (key(1), true));
+    }
+
+    #[test]
+    fn a_hash_gives_a_session_its_server_full_or_not_until_its_queue_is_full() {
+        let limits =
+            |server: &mut Server| (server.maxconn, server.minconn, server.maxqueue) = (Some(1), Some(1), Some(1));
+        let mut backend = with(config::Balance::Source, limits, 2);
+        let [Found::Server(own), queued, full] = found(&mut backend, 3)[..] else { panic!("nothing was found") };
+        assert_eq!([queued, full], [Found::Queued(Some(own)), Found::Full(own)]);
+    }
+
+    #[test]
+    fn sessions_that_wait_for_a_server_may_go_elsewhere_only_with_redispatch() {
+        let limits = |server: &mut Server| (server.maxconn, server.minconn) = (Some(1), Some(1));
+        for (redispatch, moved) in [(Some(-1), 1), (None, 0)] {
+            let mut backend = with(config::Balance::Source, limits, 1);
+            backend.redispatch = redispatch;
+            found(&mut backend, 2);
+            assert_eq!(backend.redistribute(0).len(), moved);
+        }
+    }
+
+    #[test]
+    fn a_server_that_comes_up_takes_as_many_as_it_has_places_for() {
+        let mut backend = backend(config::Balance::RoundRobin, vec![server("a", Some(1)), server("b", Some(2))]);
+        backend.servers[1].health.failed();
+        assert_eq!(found(&mut backend, 5)[1..], [Found::Queued(None); 4]);
+        backend.servers[1].health.passed();
+        backend.servers[1].health.passed();
+        let grabbed = std::iter::from_fn(|| backend.grab(1)).map(|served| served.left.session);
+        assert_eq!(grabbed.collect::<Vec<_>>(), [key(1), key(2)]);
+    }
+
+    #[test]
+    fn static_rr_goes_round_by_weight_from_the_first_server_on() {
+        let mut heavy = server("a", None);
+        heavy.weight = 2;
+        let mut backend = backend(config::Balance::StaticRoundRobin, vec![server("b", None), heavy]);
+        let chosen = found(&mut backend, 6);
+        assert_eq!(chosen.iter().filter(|found| **found == Found::Server(1)).count(), 4);
     }
 }

@@ -44,8 +44,8 @@ pub struct Check {
 pub struct Result {
     /// Why the server is held for down; `None`: it answered.
     pub failure: Option<Failure>,
-    /// How long the check took.
-    pub took: Duration,
+    /// How long the check took; `None` if there was none.
+    pub took: Option<Duration>,
 }
 
 /// Why a check failed.
@@ -55,6 +55,8 @@ pub enum Failure {
     Timeout,
     /// The connection was refused, or the server could not be reached.
     Connect(Errno),
+    /// So many sessions in a row got no connection.
+    Sessions(u32),
 }
 
 impl Result {
@@ -65,6 +67,7 @@ impl Result {
             None => "L4OK",
             Some(Failure::Timeout) => "L4TOUT",
             Some(Failure::Connect(_)) => "L4CON",
+            Some(Failure::Sessions(_)) => "HANA",
         }
     }
 
@@ -75,6 +78,7 @@ impl Result {
             None => "Layer4 check passed",
             Some(Failure::Timeout) => "Layer4 timeout",
             Some(Failure::Connect(_)) => "Layer4 connection problem",
+            Some(Failure::Sessions(_)) => "Health analyze",
         }
     }
 
@@ -83,7 +87,10 @@ impl Result {
     pub fn info(&self) -> Option<String> {
         match self.failure {
             Some(Failure::Connect(errno)) => Some(nix::errno::Errno::from_raw(errno.raw_os_error()).desc().to_owned()),
-            _ => None,
+            Some(Failure::Sessions(errors)) => {
+                Some(format!("Detected {errors} consecutive errors, last one was: L4 unsuccessful connection"))
+            }
+            None | Some(Failure::Timeout) => None,
         }
     }
 
@@ -94,6 +101,7 @@ impl Result {
             None => (6, 3),
             Some(Failure::Timeout) => (7, 2),
             Some(Failure::Connect(_)) => (8, 2),
+            Some(Failure::Sessions(_)) => (4, 2),
         }
     }
 }
@@ -134,7 +142,7 @@ impl Check {
                 self.due = now.plus(self.settings.interval).min(now.after(self.connect));
                 Ok(&self.attempt.insert((socket, now)).0)
             }
-            Err(error) => Err(Result { failure: Some(Failure::Connect(error.errno())), took: Duration::ZERO }),
+            Err(error) => Err(Result { failure: Some(Failure::Connect(error.errno())), took: Some(Duration::ZERO) }),
         }
     }
 
@@ -156,7 +164,7 @@ impl Check {
         let took = now.since(*began);
         socket::reset_on_close(socket);
         self.attempt = None;
-        Some(Result { failure, took })
+        Some(Result { failure, took: Some(took) })
     }
 
     /// Leaves this attempt out: the server is not to be checked now.
@@ -167,7 +175,9 @@ impl Check {
     }
 
     /// Sets the time of the next attempt, by the server's health now (`srv_getinter`).
-    pub fn rest(&mut self, health: Health, now: Moment) {
+    ///
+    /// It differs by chance from the interval by up to `spread` percent of it (`process_chk_conn`).
+    pub fn rest(&mut self, health: Health, spread: u32, now: Moment) {
         let settings = &self.settings;
         let interval = if health.is_changing() {
             settings.fast_interval.unwrap_or(settings.interval)
@@ -176,15 +186,85 @@ impl Check {
         } else {
             settings.down_interval.unwrap_or(settings.interval)
         };
-        self.due = now.plus(interval);
+        let most = interval * spread / 100;
+        let chance = if most.is_zero() { Duration::ZERO } else { most.mul_f64(2.0 * rand::random::<f64>()) };
+        self.due = now.plus(interval + most - chance);
+    }
+
+    /// Sessions told of errors: the next attempt comes soon, if `fastinter` says how soon. Says whether its time has changed.
+    pub fn hurry(&mut self, now: Moment) -> bool {
+        let soon = self.settings.fast_interval.map_or(Moment::NEVER, |interval| now.plus(interval));
+        if self.is_under_way() || soon >= self.due {
+            return false;
+        }
+        self.due = soon;
+        true
     }
 }
 
-/// When the first check of each server comes: all of them spread over the shortest of their intervals (`start_checks`).
+/// When the first check of each server comes: all of them spread over the shortest of their intervals, or over `max-spread-checks`
+/// (`start_checks`).
 #[must_use]
-pub fn first_times(intervals: &[Duration], now: Moment) -> Vec<Moment> {
+pub fn first_times(intervals: &[Duration], most: Option<Duration>, now: Moment) -> Vec<Moment> {
     let shortest = intervals.iter().copied().filter(|interval| *interval >= SPREADS).min().unwrap_or_default();
     let count = u32::try_from(intervals.len()).unwrap_or(u32::MAX).max(1);
-    let spread = |(place, interval): (u32, &Duration)| now.plus((*interval).max(shortest) * place / count);
+    let spread = |(place, interval): (u32, &Duration)| {
+        now.plus((*interval).max(shortest).min(most.unwrap_or(Duration::MAX)) * place / count)
+    };
     (0..).zip(intervals).map(spread).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn check(settings: &config::Check, now: Moment) -> Check {
+        let address = ([127, 0, 0, 1], 1).into();
+        Check::new((0, 0), settings, address, &config::Timeouts::default(), Rc::default(), now)
+    }
+
+    #[test]
+    fn first_checks_are_spread_over_the_shortest_interval_or_what_is_asked_for() {
+        let now = Moment::now();
+        let intervals = [4 * SECOND, 2 * SECOND];
+        assert_eq!(first_times(&intervals, None, now), [now, now.plus(SECOND)]);
+        assert_eq!(first_times(&intervals, Some(SECOND), now), [now, now.plus(SECOND / 2)]);
+    }
+
+    #[test]
+    fn intervals_differ_by_chance_by_so_many_percent() {
+        let now = Moment::now();
+        let settings = config::Check { interval: 10 * SECOND, ..config::Check::default() };
+        let mut check = check(&settings, now);
+        let mut waits: Vec<Duration> = Vec::new();
+        for _ in 0..100 {
+            check.rest(Health::starting(Some(&settings)), 50, now);
+            waits.push(check.due.since(now));
+        }
+        assert!(waits.iter().all(|wait| (5 * SECOND..=15 * SECOND).contains(wait)), "{waits:?}");
+        assert!(waits.iter().any(|wait| *wait < 9 * SECOND) && waits.iter().any(|wait| *wait > 11 * SECOND));
+        check.rest(Health::starting(Some(&settings)), 0, now);
+        assert_eq!(check.due, now.plus(10 * SECOND));
+    }
+
+    #[test]
+    fn intervals_follow_the_servers_health() {
+        let now = Moment::now();
+        let (fast_interval, down_interval) = (Some(SECOND), Some(9 * SECOND));
+        let settings = config::Check { rise: 2, fall: 2, fast_interval, down_interval, ..config::Check::default() };
+        let (mut check, mut health) = (check(&settings, now), Health::starting(Some(&settings)));
+        let mut waits = Vec::new();
+        for passes in [true, false, false, true] {
+            if passes {
+                health.passed()
+            } else {
+                health.failed()
+            };
+            check.rest(health, 0, now);
+            waits.push(check.due.since(now));
+        }
+        assert_eq!(waits, [settings.interval, SECOND, 9 * SECOND, SECOND]);
+    }
 }

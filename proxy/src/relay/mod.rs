@@ -9,6 +9,7 @@
 //! backend.rs   servers, and which of them takes a session
 //! balance/     how it chooses
 //! server.rs    one server
+//! queue.rs     sessions that wait for a place
 //! listening.rs, outgoing.rs: sockets as `bind` and `server` lines describe them
 //! check.rs     its health checks
 //! operator/    the stats socket
@@ -35,6 +36,7 @@ mod operator;
 mod outgoing;
 mod pipe;
 mod poll;
+mod queue;
 mod server;
 mod session;
 mod sessions;

@@ -1,6 +1,6 @@
 //! The clock of the proxy's timers.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -68,6 +68,13 @@ impl Moment {
     pub fn is_set(self) -> bool {
         self != Moment::NEVER
     }
+}
+
+/// The second of the wall's clock, in which HAProxy counts how long a server has been up.
+#[must_use]
+pub fn wall_second() -> u64 {
+    // No clock stands before 1970.
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// The limit of an inactivity timer in whole milliseconds; HAProxy's are signed 32-bit counts of them, so it fits. None is no limit.

@@ -28,7 +28,7 @@ use super::server::{Health, Server, State};
 use super::session::Limits;
 use super::worker::{Parts, Stop, Worker};
 use crate::config::{
-    Bind, BindAddress, Configuration, Global, Identity, LogHostname, LogTarget, Position, Proxy, SectionKind,
+    self, Bind, BindAddress, Configuration, Global, Identity, LogHostname, LogTarget, Position, Proxy, SectionKind,
     ServerAddress, Who,
 };
 
@@ -81,7 +81,7 @@ pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
     let maxconn = global.maxconn.map_or(fits, |most| most.min(fits));
     let mut targets = Targets::default();
     let numbers = numbers(&configuration.proxies);
-    let (backends, checks, places) = backends(configuration, &numbers, &mut targets)?;
+    let (backends, checks, places) = backends(configuration, &numbers, maxconn, &mut targets)?;
     let (mut frontends, mut listeners) = (Vec::new(), Vec::new());
     for proxy in configuration.proxies.iter().filter(|proxy| proxy.takes_clients() && !proxy.disabled) {
         // A frontend without a backend, or with one that is disabled, was refused when the configuration was checked.
@@ -110,8 +110,9 @@ pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
         _ => rustix::system::uname().nodename().to_string_lossy().into_owned(),
     };
     let stop = Stop::new(global.hard_stop_after).map_err(|e| machine("taking signals", e))?;
+    let spread_checks = global.spread_checks;
     let (operators, logs) = (operators(global)?, logs(&global.logs, None, global, &mut targets)?);
-    Ok(Parts { frontends, listeners, backends, checks, operators, logs, maxconn, fits, pipes, host, stop })
+    Ok(Parts { frontends, listeners, backends, checks, spread_checks, operators, logs, maxconn, fits, pipes, host, stop })
 }
 
 /// Gives up privileges and works until it is stopped.
@@ -144,6 +145,7 @@ type Backends = (Vec<Backend>, Vec<Check>, HashMap<String, usize>);
 fn backends(
     configuration: &Configuration,
     numbers: &HashMap<&Position, u32>,
+    maxconn: u32,
     targets: &mut Targets,
 ) -> Result<Backends, Error> {
     let (mut backends, mut checked, mut places) = (Vec::new(), Vec::new(), HashMap::new());
@@ -160,6 +162,7 @@ fn backends(
                 at.set_port(check.port.unwrap_or(address.port()));
                 checked.push(((backends.len(), servers.len()), check.clone(), at, proxy.timeouts, outgoing.clone()));
             }
+            let (minconn, maxconn) = limits(server);
             let mut health = Health::starting(server.check.as_ref());
             if server.disabled {
                 health.end();
@@ -175,15 +178,19 @@ fn backends(
                 starts_disabled: server.disabled,
                 changed: Moment::now(),
                 backup: server.backup,
-                maxconn: server.maxconn,
+                maxconn,
+                minconn,
+                maxqueue: server.maxqueue,
+                // It counts in whole seconds (`srv_parse_slowstart`).
+                slowstart: server
+                    .slowstart
+                    .map(|time| u64::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)),
+                reactions: server.reactions,
                 shutdown_sessions_when_down: server.shutdown_sessions_when_down,
                 shutdown_backup_sessions_when_up: server.shutdown_backup_sessions_when_up,
                 outgoing,
                 health,
-                served: 0,
-                current: 0,
-                counters: Counters::default(),
-                turn: 0,
+                ..Server::default()
             });
         }
         places.insert(proxy.name.clone(), backends.len());
@@ -199,17 +206,33 @@ fn backends(
             timeouts: proxy.timeouts,
             keepalive: proxy.server_keepalive,
             nolinger: proxy.nolinger,
+            fullconn: proxy.fullconn.unwrap_or_else(|| full_load(&configuration.proxies, &proxy.name, maxconn)),
+            all_backups: proxy.all_backups,
             logs: logs(&proxy.logs, proxy.log_tag.as_ref(), &configuration.global, targets)?,
             logs_checks: proxy.logging.health_checks,
         }));
     }
     let intervals: Vec<Duration> = checked.iter().map(|(_, check, ..)| check.interval).collect();
-    let times = check::first_times(&intervals, Moment::now());
+    let times = check::first_times(&intervals, configuration.global.max_spread_checks, Moment::now());
     let checks = checked.iter().zip(times);
     let checks = checks.map(|((place, check, at, timeouts, outgoing), due)| {
         Check::new(*place, check, *at, timeouts, outgoing.clone(), due)
     });
     Ok((backends, checks.collect(), places))
+}
+
+/// A server's limits, the lower one first; one that is not set is as the other (`check_config_validity`).
+fn limits(server: &config::Server) -> (Option<u32>, Option<u32>) {
+    let (least, most) = (server.minconn.filter(|least| *least != 0), server.maxconn);
+    if least > most { (least, least) } else { (least.or(most), most) }
+}
+
+/// How many sessions are a full load of a backend that does not say: a tenth of what the frontends that lead to it may have
+/// (`proxy_adjust_all_maxconn`).
+fn full_load(proxies: &[Proxy], backend: &str, maxconn: u32) -> u32 {
+    let lead_here = proxies.iter().filter(|proxy| !proxy.disabled && proxy.session_backend() == Some(backend));
+    let all: u64 = lead_here.map(|proxy| u64::from(proxy.maxconn.unwrap_or(maxconn))).sum();
+    u32::try_from(all.div_ceil(10)).unwrap_or(u32::MAX).max(1)
 }
 
 /// Numbers for those that the configuration gives none: the lowest that nobody else has.

@@ -45,8 +45,13 @@ pub(super) const DIRECTIVES: &[Directive] = &[
             settings.proxy.redispatch_interval = a.number().unwrap_or(-1);
         }
     }),
-    Directive::unsupported("option allbackups", BACKENDS, "the first backup server that is up takes all sessions")
-        .switch(|proxy, on| proxy.all_backups = on),
+    Directive::new(
+        "option allbackups",
+        BACKENDS,
+        "",
+        "all backup servers that are up are used, and not only the first",
+    )
+    .switch(|proxy, on| proxy.all_backups = on),
     Directive::unsupported("hash-balance-factor", BACKENDS, "a server's load does not change the hash"),
     Directive::unsupported("retry-on", BACKENDS, "only connections are tried again"),
     Directive::unsupported("dispatch", OWN_BACKENDS, "sessions go to `server` lines"),

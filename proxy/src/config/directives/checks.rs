@@ -1,17 +1,21 @@
 //! Health checks (manual, sections 3.1 and 4.2). A check is a connection: it is good when it is established.
 
+use super::super::arguments::MILLISECONDS;
 use super::super::directive::{ALL, BACKENDS, Directive, GLOBAL};
 
 const CONNECTION: &str = "a check is a connection, and good when it is established";
 const NO_MAIL: &str = "no mail is sent";
 
 pub(super) const DIRECTIVES: &[Directive] = &[
-    Directive::unsupported("spread-checks", GLOBAL, "checks come at their intervals").global(|global, a| {
-        if let Some(percent) = a.number_in(0..=50) {
-            global.spread_checks = percent;
-        }
-    }),
-    Directive::unsupported("max-spread-checks", GLOBAL, "checks of many servers start as they come"),
+    Directive::new("spread-checks", GLOBAL, "<0..50>", "by how many percent intervals differ by chance").global(
+        |global, a| {
+            if let Some(percent) = a.number_in(0..=50) {
+                global.spread_checks = percent;
+            }
+        },
+    ),
+    Directive::new("max-spread-checks", GLOBAL, "<time>", "within what time the first checks of all servers begin")
+        .global(|global, a| global.max_spread_checks = a.time(MILLISECONDS).flatten()),
     Directive::new("option tcp-check", BACKENDS, "", CONNECTION).proxy(|_, _| {}),
     Directive::unsupported("option httpchk", BACKENDS, CONNECTION).negatable(),
     Directive::unsupported("option ldap-check", BACKENDS, CONNECTION),

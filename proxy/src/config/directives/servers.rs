@@ -22,8 +22,13 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         "what connections to servers come from",
     )
     .proxy(|settings, a| settings.proxy.source = Source::read(a)),
-    Directive::moot("fullconn", BACKENDS, "it tells servers with `minconn` how much load is much")
-        .proxy(|settings, a| settings.proxy.fullconn = a.number()),
+    Directive::new(
+        "fullconn",
+        BACKENDS,
+        "<number>",
+        "the load at which servers with `minconn` take `maxconn` sessions",
+    )
+    .proxy(|settings, a| settings.proxy.fullconn = a.number().filter(|load| *load != 0)),
     Directive::unsupported("server-template", OWN_BACKENDS, "each server has a line"),
     Directive::unsupported("load-server-state-from-file", BACKENDS, NO_STATE),
     Directive::unsupported("server-state-file-name", BACKENDS, NO_STATE),

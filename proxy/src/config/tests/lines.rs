@@ -26,6 +26,8 @@ const GLOBAL: &[(&str, &str)] = &[
     ("stats socket", "/run/haproxy.sock"),
     ("stats timeout", "30s"),
     ("stats maxconn", "5"),
+    ("spread-checks", "5"),
+    ("max-spread-checks", "500"),
 ];
 
 /// Each directive of proxies with what follows it.
@@ -60,6 +62,8 @@ const PROXY: &[(&str, &str)] = &[
     ("srvtcpka-intvl", "30s"),
     ("srvtcpka-cnt", "3"),
     ("option nolinger", ""),
+    ("option allbackups", ""),
+    ("fullconn", "100"),
     ("balance", "leastconn"),
     ("hash-type", "consistent djb2 avalanche"),
     ("retries", "3"),
@@ -101,6 +105,12 @@ const SERVER: &[(&str, &str)] = &[
     ("disabled", ""),
     ("enabled", ""),
     ("maxconn", "5"),
+    ("minconn", "2"),
+    ("maxqueue", "5"),
+    ("slowstart", "10s"),
+    ("observe", "layer4"),
+    ("on-error", "mark-down"),
+    ("error-limit", "3"),
     ("on-marked-down", "shutdown-sessions"),
     ("on-marked-up", "shutdown-backup-sessions"),
     ("tcp-ut", "5s"),

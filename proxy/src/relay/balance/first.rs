@@ -14,7 +14,15 @@ impl Balance for First {
         "first"
     }
 
-    fn choose(&mut self, candidates: &[(usize, &Server)], _client: IpAddr) -> usize {
+    fn choose(&mut self, _team: &[(usize, &Server)], candidates: &[(usize, &Server)], _client: IpAddr) -> usize {
         candidates.iter().map(|(place, _)| *place).min().unwrap_or(0)
+    }
+
+    fn lets_those_who_wait_go_first(&self) -> bool {
+        true
+    }
+
+    fn takes_a_sole_backup(&self) -> bool {
+        true
     }
 }

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use super::Balance;
-use crate::relay::server::Server;
+use crate::relay::server::{Load, Server};
 
-/// The greatest weight (`SRV_EWGHT_MAX` without its scale).
-const HEAVIEST: u64 = 256;
+/// The greatest share (`SRV_EWGHT_MAX`).
+const HEAVIEST: u64 = 4096;
 
 /// The algorithm.
 #[derive(Debug)]
@@ -17,16 +17,24 @@ impl Balance for LeastConn {
         "leastconn"
     }
 
-    fn choose(&mut self, candidates: &[(usize, &Server)], _client: IpAddr) -> usize {
+    fn choose(&mut self, _team: &[(usize, &Server)], candidates: &[(usize, &Server)], _client: IpAddr) -> usize {
         let least = candidates.iter().min_by_key(|(_, server)| (load(server), server.turn));
         least.map_or(0, |(place, _)| *place)
+    }
+
+    fn may_take(&self, server: &Server, load: Load) -> bool {
+        server.is_free_or_may_wait(load)
+    }
+
+    fn takes_a_sole_backup(&self) -> bool {
+        true
     }
 }
 
 /// What a server's load would be with one more session; an idle one is taken whatever its weight (`fwlc_queue_srv`).
 pub(super) fn load(server: &Server) -> u64 {
-    match u64::from(server.served) {
+    match u64::from(server.served) + server.queue.len() as u64 {
         0 => 0,
-        load => (load + 1) * HEAVIEST / u64::from(server.weight.max(1)),
+        load => (load + 1) * HEAVIEST / u64::from(server.share().max(1)),
     }
 }

@@ -18,13 +18,13 @@ impl Balance for RoundRobin {
         "roundrobin"
     }
 
-    fn choose(&mut self, candidates: &[(usize, &Server)], _client: IpAddr) -> usize {
+    fn choose(&mut self, _team: &[(usize, &Server)], candidates: &[(usize, &Server)], _client: IpAddr) -> usize {
         let mut richest: Option<(i64, usize)> = None;
         let mut all = 0;
         for (place, server) in candidates {
             let credit = self.credit.entry(*place).or_default();
-            *credit += i64::from(server.weight);
-            all += i64::from(server.weight);
+            *credit += i64::from(server.share());
+            all += i64::from(server.share());
             if richest.is_none_or(|(most, _)| *credit > most) {
                 richest = Some((*credit, *place));
             }
@@ -32,5 +32,13 @@ impl Balance for RoundRobin {
         let chosen = richest.map_or(0, |(_, place)| place);
         *self.credit.entry(chosen).or_default() -= all;
         chosen
+    }
+
+    fn lets_those_who_wait_go_first(&self) -> bool {
+        true
+    }
+
+    fn takes_a_sole_backup(&self) -> bool {
+        true
     }
 }

@@ -3,22 +3,23 @@
 use std::net::IpAddr;
 
 use super::Balance;
-use super::roundrobin::RoundRobin;
+use super::map::Map;
 use crate::config::{HashMethod, HashType};
-use crate::relay::server::Server;
+use crate::relay::server::{Load, Server};
 
 /// The algorithm, with `hash-type map-based`: the hash is a place in a round of all servers, each as often in it as its weight.
 #[derive(Debug)]
 pub struct Source {
     avalanche: bool,
     consistent: bool,
+    map: Map,
 }
 
 impl Source {
     /// With this kind of hash.
     #[must_use]
     pub fn new(hash: HashType) -> Source {
-        Source { avalanche: hash.avalanche, consistent: hash.method == HashMethod::Consistent }
+        Source { avalanche: hash.avalanche, consistent: hash.method == HashMethod::Consistent, map: Map::default() }
     }
 }
 
@@ -31,13 +32,21 @@ impl Balance for Source {
         self.consistent
     }
 
-    fn choose(&mut self, candidates: &[(usize, &Server)], client: IpAddr) -> usize {
+    fn choose(&mut self, team: &[(usize, &Server)], candidates: &[(usize, &Server)], client: IpAddr) -> usize {
         let hash = hash(client);
         let hash = if self.avalanche { mixed(hash) } else { hash };
-        let round: u32 = candidates.iter().map(|(_, server)| server.weight).sum();
-        let mut turns = RoundRobin::default();
-        let turn = hash % round.max(1);
-        (0..=turn).map(|_| turns.choose(candidates, client)).last().unwrap_or(0)
+        let round = self.map.of(team);
+        let turn = (hash as usize).checked_rem(round.len());
+        turn.map_or_else(|| candidates.first().map_or(0, |(place, _)| *place), |turn| round[turn])
+    }
+
+    /// A client's server is its server, full or not.
+    fn may_take(&self, _server: &Server, _load: Load) -> bool {
+        true
+    }
+
+    fn avoids(&self) -> bool {
+        false
     }
 
     fn by_hash(&self) -> bool {

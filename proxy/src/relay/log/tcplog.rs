@@ -34,7 +34,7 @@ pub fn line(session: &Session, around: &Around<'_>, now: Moment) -> String {
     // Writing to a string cannot fail.
     let _ = write!(
         line,
-        "{}:{} [{}] {} {}/{} {}/{}/{} {} {} {process}/{frontend}/{backend}/{server}/{}{} 0/{}",
+        "{}:{} [{}] {} {}/{} {}/{}/{} {} {} {process}/{frontend}/{backend}/{server}/{}{} {}/{}",
         story.client.ip(),
         story.client.port(),
         wall::accept_date(date),
@@ -48,7 +48,8 @@ pub fn line(session: &Session, around: &Around<'_>, now: Moment) -> String {
         session.termination(),
         if story.redispatched { "+" } else { "" },
         story.retries,
-        story.queued_behind,
+        story.queued.0,
+        story.queued.1,
     );
     if let Some(cause) = session.cause() {
         let _ = write!(line, " cause={cause}");

@@ -10,7 +10,7 @@ use crate::relay::check::Check;
 use crate::relay::counters::Counters;
 use crate::relay::frontend::Frontend;
 use crate::relay::moment::Moment;
-use crate::relay::server::{Server, State};
+use crate::relay::server::{SCALE as FULL, Server, State};
 use crate::relay::session::{Session, Side};
 
 pub(super) const COMMANDS: &[Command] = &[Command {
@@ -142,7 +142,7 @@ fn backend(view: &View<'_>, place: usize, one: &Backend) -> Row {
     let (active, standing_by) = (one.active(), one.standing_by());
     let up = active + standing_by > 0 || one.servers.is_empty();
     row.put("qcur", one.queued()).put("qmax", one.counters.most_queued).put("scur", one.sessions);
-    row.put("status", if up { "UP" } else { "DOWN" });
+    row.put("slim", one.fullconn).put("status", if up { "UP" } else { "DOWN" });
     row.put("act", active).put("bck", standing_by).put("algo", one.balance.name());
     row.put("weight", one.weight()).put("uweight", one.weight());
     row.counters(&one.counters, passing(view, |session| session.story.backend == place)).attempts(&one.counters);
@@ -157,11 +157,20 @@ fn server_row(view: &View<'_>, place: (usize, usize), backend: &Backend, one: &S
         .put("status", status(one, check))
         .put("addr", one.address)
         .put("lastchg", seconds(one.changed, view.now));
-    row.put("weight", one.weight).put("uweight", one.weight);
+    row.put("weight", one.share().div_ceil(FULL)).put("uweight", one.weight);
     row.put("act", u8::from(!one.backup)).put("bck", u8::from(one.backup));
     row.counters(&one.counters, passing(view, on_it)).attempts(&one.counters).put("connect", one.counters.total);
-    if let Some(most) = one.maxconn {
-        row.put("slim", most);
+    row.put("qcur", one.queue.len()).put("qmax", one.counters.most_queued);
+    for (column, value) in [("slim", one.maxconn), ("qlimit", one.maxqueue)] {
+        if let Some(value) = value {
+            row.put(column, value);
+        }
+    }
+    if one.starts() && one.state == State::Ready {
+        row.put("throttle", one.throttle());
+    }
+    if one.reactions.observe_layer4 {
+        row.put("hanafail", one.counters.failed_by_sessions);
     }
     if let Some(check) = check {
         row.put("chkfail", one.counters.failed_checks).put("chkdown", one.counters.downs);
@@ -177,7 +186,10 @@ fn checked(row: &mut Row, one: &Server, check: &Check) {
     row.put("check_rise", rise).put("check_fall", fall).put("check_health", count);
     let Some(last) = check.last else { return };
     let mark = if check.is_under_way() { "* " } else { "" };
-    row.put("check_status", format!("{mark}{}", last.code())).put("check_duration", last.took.as_millis());
+    row.put("check_status", format!("{mark}{}", last.code()));
+    if let Some(took) = last.took {
+        row.put("check_duration", took.as_millis());
+    }
     row.put("check_desc", last.description()).put("last_chk", last.info().unwrap_or_default());
 }
 

@@ -54,6 +54,7 @@ fn row(view: &View<'_>, backend: &Backend, place: usize, server: &Server, text: 
     });
     let runs = match (server.state, server.health.is_up()) {
         (State::Maintenance, _) | (_, false) => 0,
+        (_, true) if server.starts() => 1,
         (_, true) => 2,
     };
     let configured = if server.starts_disabled { CONFIGURED } else { 0 };

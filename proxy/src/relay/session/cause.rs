@@ -51,6 +51,8 @@ pub enum Cause {
     ConnectTimeout,
     /// `timeout queue` passed.
     QueueTimeout,
+    /// As many wait for its server as may (`maxqueue`).
+    QueueFull,
     /// The client left before the server's side was there.
     ClientLeft,
     /// No server is up.
@@ -77,6 +79,7 @@ impl Cause {
             Cause::ConnectFailed(_) | Cause::NoServer => (Letter::ServerAbort, Phase::Connect),
             Cause::ConnectTimeout => (Letter::ServerTimeout, Phase::Connect),
             Cause::QueueTimeout => (Letter::ServerTimeout, Phase::Queue),
+            Cause::QueueFull => (Letter::ServerAbort, Phase::Queue),
             Cause::ClientLeft => (Letter::ClientAbort, phase),
             Cause::ServerDown => (Letter::ServerDown, Phase::Normal),
             Cause::ServerUp => (Letter::ServerUp, Phase::Normal),
@@ -97,6 +100,7 @@ impl fmt::Display for Cause {
             Cause::ConnectFailed(errno) => write!(f, "server:connect-{}", name(*errno)),
             Cause::ConnectTimeout => f.write_str("server:timeout-connect"),
             Cause::QueueTimeout => f.write_str("server:timeout-queue"),
+            Cause::QueueFull => f.write_str("proxy:queue-full"),
             Cause::ClientLeft => f.write_str("client:left"),
             Cause::NoServer => f.write_str("proxy:no-server"),
             Cause::ServerDown => f.write_str("proxy:server-down"),

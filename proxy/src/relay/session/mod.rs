@@ -96,8 +96,8 @@ pub struct Story {
     pub redispatched: bool,
     /// Why connecting failed first; it is that which the log tells.
     pub failure: Option<Cause>,
-    /// How many were in the backend's queue before it.
-    pub queued_behind: u32,
+    /// Its positions in queues, added up: of servers, and of the backend.
+    pub queued: (u32, u32),
 }
 
 /// A session.

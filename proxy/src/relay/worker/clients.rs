@@ -99,7 +99,7 @@ impl Worker {
             retries: 0,
             redispatched: false,
             failure: None,
-            queued_behind: 0,
+            queued: (0, 0),
         };
         (frontend.sessions, backend.sessions) = (frontend.sessions + 1, backend.sessions + 1);
         for (counters, sessions) in
@@ -144,9 +144,7 @@ impl Worker {
             self.end(key);
         } else {
             if session.stage == Stage::Over && session.story.holds_place {
-                let backend = session.story.backend;
                 self.leave_server(key);
-                self.serve_queue(backend);
             }
             let Some(session) = self.sessions.get_mut(key) else { return };
             self.timers.wake(Owner::Session(key), session.due(), &mut session.woken);
@@ -177,7 +175,6 @@ impl Worker {
             self.buffers.rest();
         }
         self.parts.frontends[frontend].sessions -= 1;
-        self.serve_queue(backend);
         self.resume();
     }
 

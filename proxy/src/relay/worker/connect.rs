@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Worker;
 use crate::config::Severity;
-use crate::relay::backend::Found;
+use crate::relay::backend::{Found, Served};
 use crate::relay::counters::Counters;
 use crate::relay::moment::Limit;
 use crate::relay::outgoing::Error;
@@ -57,9 +57,17 @@ impl Worker {
                 story.assigned = Some(now);
                 session.stage = Stage::Assigned;
             }
-            Found::Queued(before) => {
-                story.queued_behind = before;
+            Found::Queued(server) => {
+                story.redispatched |= server.is_some() && story.server.is_some_and(|before| server != Some(before));
+                story.server = server.or(story.server);
                 session.stage = Stage::Queued(now.after(backend.queue_limit));
+            }
+            Found::Full(place) => {
+                story.server = Some(place);
+                let cause = story.failure.unwrap_or(Cause::QueueFull);
+                backend.counters.failed += 1;
+                backend.servers[place].counters.failed += 1;
+                session.give_up(cause);
             }
             Found::Nothing => {
                 let cause = story.failure.unwrap_or(Cause::NoServer);
@@ -103,11 +111,19 @@ impl Worker {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let tunnel = self.parts.backends[session.story.backend].tunnel;
         session.establish(tunnel, self.now);
+        let (backend, place) = (session.story.backend, session.story.server);
+        if let Some(place) = place {
+            self.observe(backend, place, true);
+        }
     }
 
     /// A connection could not be made: it is tried again, here or elsewhere, or given up.
     fn failed(&mut self, key: Key, cause: Cause, refused: bool) {
         let now = self.now;
+        let Some(session) = self.sessions.get(key) else { return };
+        if let (backend, Some(place)) = (session.story.backend, session.story.server) {
+            self.observe(backend, place, false);
+        }
         let Some(session) = self.sessions.get_mut(key) else { return };
         let story = &mut session.story;
         story.retries += 1;
@@ -140,7 +156,6 @@ impl Worker {
         }
         if elsewhere {
             self.leave_server(key);
-            self.serve_queue(number);
         }
     }
 
@@ -165,34 +180,71 @@ impl Worker {
                 self.parts.backends[backend].servers[place].counters.failed += 1;
             }
         }
-        self.parts.backends[backend].leave_queue(key);
-        self.serve_queue(backend);
+        if let Some(served) = self.parts.backends[backend].leave_queue(key) {
+            self.tell_position(served);
+        }
     }
 
-    /// Gives back what a session holds at its server.
+    /// Gives back what a session holds at its server, to those who wait for it.
     pub(super) fn leave_server(&mut self, key: Key) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let story = &mut session.story;
-        let (backend, Some(place)) = (&mut self.parts.backends[story.backend], story.server) else { return };
+        let number = story.backend;
+        let (backend, Some(place)) = (&mut self.parts.backends[number], story.server) else { return };
         if std::mem::take(&mut story.counted) {
             backend.servers[place].current -= 1;
         }
         if std::mem::take(&mut story.holds_place) {
             backend.give_place_back(place);
+            self.serve_queue(number, place);
         }
     }
 
-    /// Gives free places to those who wait for one.
-    pub(super) fn serve_queue(&mut self, backend: usize) {
-        while let Some((key, place)) = self.parts.backends[backend].next_in_queue() {
-            let Some(session) = self.sessions.get_mut(key) else {
-                self.parts.backends[backend].give_place_back(place);
-                continue;
-            };
-            let story = &mut session.story;
-            (story.server, story.holds_place, story.assigned) = (Some(place), true, Some(self.now));
-            session.stage = Stage::Assigned;
-            self.ready.push_back(key);
+    /// Gives a server's free places to those who wait for one.
+    pub(super) fn serve_queue(&mut self, backend: usize, place: usize) {
+        while let Some(served) = self.parts.backends[backend].next_for(place) {
+            self.assign(backend, place, served);
         }
+    }
+
+    /// A server came up: it gets sessions that wait for any, and says how many.
+    pub(super) fn grab(&mut self, backend: usize, place: usize) -> usize {
+        let mut count = 0;
+        while let Some(served) = self.parts.backends[backend].grab(place) {
+            self.assign(backend, place, served);
+            count += 1;
+        }
+        count
+    }
+
+    /// A server takes no session any more: those that wait for it look for another, if they may. Says how many.
+    pub(super) fn redistribute(&mut self, backend: usize, place: usize) -> usize {
+        let moved = self.parts.backends[backend].redistribute(place);
+        for served in &moved {
+            self.tell_position(*served);
+            if let Some(session) = self.sessions.get_mut(served.left.session) {
+                session.stage = Stage::Asking;
+                self.ready.push_back(served.left.session);
+            }
+        }
+        moved.len()
+    }
+
+    fn assign(&mut self, backend: usize, place: usize, served: Served) {
+        self.tell_position(served);
+        let key = served.left.session;
+        let Some(session) = self.sessions.get_mut(key) else {
+            return self.parts.backends[backend].give_place_back(place);
+        };
+        let story = &mut session.story;
+        (story.server, story.holds_place, story.assigned) = (Some(place), true, Some(self.now));
+        session.stage = Stage::Assigned;
+        self.ready.push_back(key);
+    }
+
+    fn tell_position(&mut self, served: Served) {
+        let Some(session) = self.sessions.get_mut(served.left.session) else { return };
+        let (at_server, at_any) = &mut session.story.queued;
+        *(if served.at_server { at_server } else { at_any }) += served.left.position;
     }
 }

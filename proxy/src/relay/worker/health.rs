@@ -39,7 +39,16 @@ impl Worker {
     }
 
     fn checked(&mut self, place: u32, result: Result) {
+        self.found(place as usize, result);
         let check = &mut self.parts.checks[place as usize];
+        let health = self.parts.backends[check.backend].servers[check.server].health;
+        check.rest(health, self.parts.spread_checks, self.now);
+        self.timers.wake(Owner::Check(place), check.due, &mut check.woken);
+    }
+
+    /// A check, or what sessions told, has this result (`set_server_check_status`).
+    pub(super) fn found(&mut self, check: usize, result: Result) {
+        let check = &mut self.parts.checks[check];
         let (backend, server) = (check.backend, check.server);
         check.last = Some(result);
         let its = &mut self.parts.backends[backend].servers[server];
@@ -47,15 +56,16 @@ impl Worker {
         let change = match (its.state, result.failure) {
             // It began before.
             (State::Maintenance, _) => None,
-            (_, None) => its.health.passed(),
+            (_, None) => {
+                its.forget_errors();
+                its.health.passed()
+            }
             (_, Some(_)) => {
                 its.counters.failed_checks += u64::from(its.health.counts().2 > 0);
                 its.health.failed()
             }
         };
-        let (now_health, after) = (its.health, its.health.progress());
-        check.rest(now_health, self.now);
-        self.timers.wake(Owner::Check(place), check.due, &mut check.woken);
+        let after = its.health.progress();
         if self.parts.backends[backend].logs_checks && (change.is_some() || before != after) {
             self.log_check(backend, server, &result);
         }
@@ -77,7 +87,8 @@ impl Worker {
         server.counters.downs += 1;
         let ends_sessions = server.shutdown_sessions_when_down;
         let severity = if server.state == State::Drain { Severity::Notice } else { Severity::Alert };
-        self.announce(number, place, severity, &format!("is DOWN, {}", reason(result)), Some(0));
+        let requeued = self.redistribute(number, place);
+        self.announce(number, place, severity, &format!("is DOWN, {}", reason(result)), Some(requeued));
         self.tell_if_none_is_left(number, took_sessions);
         if ends_sessions {
             self.end_sessions(number, Cause::ServerDown, |server| server == place);
@@ -88,12 +99,14 @@ impl Worker {
         let now = self.now;
         let server = &mut self.parts.backends[number].servers[place];
         server.changed = now;
+        self.start_server(number, place);
+        let server = &self.parts.backends[number].servers[place];
         let ends_backups = server.shutdown_backup_sessions_when_up && !server.backup && server.weight > 0;
-        self.announce(number, place, Severity::Notice, &format!("is UP, {}", reason(result)), Some(0));
+        let requeued = self.grab(number, place);
+        self.announce(number, place, Severity::Notice, &format!("is UP, {}", reason(result)), Some(requeued));
         if ends_backups {
             self.end_backup_sessions(number);
         }
-        self.serve_queue(number);
     }
 
     /// `on-marked-up shutdown-backup-sessions`.
@@ -155,9 +168,9 @@ impl Worker {
                 text.push_str(" Running on backup.");
             }
             let _ = if up {
-                write!(text, " {requeued} sessions requeued, {} total in queue.", backend.queued())
+                write!(text, " {requeued} sessions requeued, {} total in queue.", server.queue.len())
             } else {
-                let queued = backend.queued();
+                let queued = server.queue.len();
                 write!(text, " {} sessions active, {requeued} requeued, {queued} remaining in queue.", server.current)
             };
         }
@@ -183,5 +196,6 @@ impl Worker {
 
 fn reason(result: &Result) -> String {
     let info = result.info().map(|info| format!(", info: \"{info}\"")).unwrap_or_default();
-    format!("reason: {}{info}, check duration: {}ms", result.description(), result.took.as_millis())
+    let took = result.took.map(|took| format!(", check duration: {}ms", took.as_millis())).unwrap_or_default();
+    format!("reason: {}{info}{took}", result.description())
 }

@@ -5,6 +5,8 @@
 //! clients.rs  from an accepted client to a session, and its end
 //! connect.rs  a session's way to a server
 //! health.rs   servers that go down and come up
+//! observe.rs  what sessions tell of a server's health
+//! warm_up.rs  servers that take their load step by step
 //! orders.rs   what operators order
 //! stop.rs     signals, and the end of the process
 //! ```
@@ -14,8 +16,10 @@
 mod clients;
 mod connect;
 mod health;
+mod observe;
 mod orders;
 mod stop;
+mod warm_up;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -42,6 +46,8 @@ enum Owner {
     Session(Key),
     Check(u32),
     Operator(Key),
+    /// A server, by its backend's place and its own.
+    Server(u32, u32),
     Stop,
 }
 
@@ -56,6 +62,8 @@ pub struct Parts {
     pub backends: Vec<Backend>,
     /// The checks of their servers.
     pub checks: Vec<Check>,
+    /// By how many percent their intervals differ by chance.
+    pub spread_checks: u32,
     /// The stats sockets.
     pub operators: Operators,
     /// Where lines go that are no proxy's.
@@ -191,6 +199,7 @@ impl Worker {
                 self.run_check(place);
             }
             Owner::Operator(key) => self.watch_operator(key),
+            Owner::Server(backend, place) => self.warm_up(backend, place),
             Owner::Stop => self.hard_stop(),
         }
     }

@@ -20,8 +20,8 @@ impl Worker {
                 self.tell_if_none_is_left(backend, before);
             }
             Order::SetServerLimit(backend, place, most) => {
-                self.parts.backends[backend].servers[place].maxconn = most;
-                self.serve_queue(backend);
+                self.parts.backends[backend].servers[place].set_limit(most);
+                self.serve_queue(backend, place);
             }
             Order::SetFrontendLimit(frontend, most) => {
                 self.parts.frontends[frontend].maxconn = most;
@@ -38,7 +38,8 @@ impl Worker {
     pub(super) fn end_session(&mut self, key: Key, cause: Cause) {
         if let Some(session) = self.sessions.get_mut(key) {
             session.kill(cause);
-            self.advance(key);
+            // Whoever ordered this may be in the midst of that session's own affairs.
+            self.ready.push_back(key);
         }
     }
 
@@ -71,7 +72,8 @@ impl Worker {
         server.counters.downs += 1;
         let ends_sessions = server.shutdown_sessions_when_down;
         let severity = if before == State::Drain { Severity::Notice } else { Severity::Alert };
-        self.announce(backend, place, severity, "is going DOWN for maintenance", Some(0));
+        let requeued = self.redistribute(backend, place);
+        self.announce(backend, place, severity, "is going DOWN for maintenance", Some(requeued));
         self.tell_if_none_is_left(backend, took_sessions);
         if ends_sessions {
             self.end_sessions(backend, Cause::ServerDown, |server| server == place);
@@ -85,6 +87,8 @@ impl Worker {
         server.state = wanted;
         server.health.begin_anew();
         server.changed = now;
+        self.start_server(backend, place);
+        let server = &self.parts.backends[backend].servers[place];
         let ends_backups = server.shutdown_backup_sessions_when_up && !server.backup && server.weight > 0;
         if wanted == State::Drain {
             self.announce(backend, place, Severity::Notice, "is UP/DRAIN (leaving forced maintenance)", None);
@@ -95,7 +99,7 @@ impl Worker {
         if ends_backups {
             self.end_backup_sessions(backend);
         }
-        self.serve_queue(backend);
+        self.grab(backend, place);
     }
 
     /// It keeps its sessions and gets no other.
@@ -104,7 +108,8 @@ impl Worker {
         let now = self.now;
         let server = &mut self.parts.backends[backend].servers[place];
         (server.state, server.changed) = (State::Drain, now);
-        self.announce(backend, place, Severity::Notice, "enters drain state", Some(0));
+        let requeued = self.redistribute(backend, place);
+        self.announce(backend, place, Severity::Notice, "enters drain state", Some(requeued));
         self.tell_if_none_is_left(backend, took_sessions);
     }
 

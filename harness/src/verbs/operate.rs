@@ -1,0 +1,57 @@
+//! `operate`: the operator of a proxy gives it an order on its stats socket, in its own words (HAProxy's management guide, 9.3).
+
+use std::sync::Arc;
+
+use super::{Playing, Verb};
+use crate::keys;
+use crate::lab::{Lab, doing};
+use crate::scenario::{ServiceName, Shaped, Word};
+
+/// `- operate: { proxy: lb, order: "set server broker/s1 state maint" }`
+pub const OPERATE: Word<Arc<dyn Verb>> = Word {
+    name: "operate",
+    about: "the proxy's operator gives it an order, in the words of HAProxy's stats socket; an order that is answered with anything is an error, as those that are done are not",
+    example: "{ proxy: lb, order: set server broker/s1 state maint }",
+    takes: OperateKeys::SHAPE,
+    decode: |value| {
+        let mut fields = value.fields(OperateKeys::TABLE)?;
+        let proxy = fields.required(OperateKeys::PROXY);
+        let order = fields.required(OperateKeys::ORDER);
+        fields.finish();
+        Some(Arc::new(Operate { proxy: proxy?.to_string(), order: order? }))
+    },
+};
+
+keys! {
+    /// Who is given which order.
+    struct OperateKeys {
+        PROXY: required ServiceName = "proxy", "lb", "the proxy";
+        ORDER: required String = "order", "set server broker/s1 state drain", "what it is told, one line";
+    }
+}
+
+#[derive(Debug)]
+struct Operate {
+    proxy: String,
+    order: String,
+}
+
+impl Verb for Operate {
+    fn object(&self) -> Option<&str> {
+        Some(&self.proxy)
+    }
+
+    fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
+        Box::pin(async {
+            let process = lab.process(&self.proxy)?;
+            let service = lab.case.services.iter().find(|service| service.name.as_str() == self.proxy);
+            let kind = service.map(|service| service.kind.clone());
+            lab.injected("operate", &self.proxy);
+            let done = kind.map_or_else(
+                || Err(std::io::Error::other("there is no such service")),
+                |kind| tokio::task::block_in_place(|| kind.operate(&process, &self.order)),
+            );
+            done.map_err(|e| doing(&format!("`{}` at `{}`", self.order, self.proxy), e))
+        })
+    }
+}
