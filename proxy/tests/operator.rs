@@ -2,39 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod both;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{Duration, Instant};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
-/// How long anything here may take before the test fails.
-const LIMIT: Duration = Duration::from_secs(20);
+use both::{BOTH, LIMIT, Program, own_address, wait_until};
 
-/// A program that reads HAProxy's configuration, in front of a server that the test itself is.
+/// A program in front of a server that the test itself is.
 struct Proxy {
-    process: Child,
+    program: Program,
     at: SocketAddr,
     server: TcpListener,
-    folder: tempfile::TempDir,
 }
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-const RELAY: &str = env!("CARGO_BIN_EXE_relay");
 
 /// The proxy's sections: `lb`, with servers `s1` (the test), `s2` (in maintenance), `s3` (a backup); and `f` with `b`.
 fn sections(at: SocketAddr, server: SocketAddr) -> String {
     format!(
-        "defaults\n timeout connect 5s\n timeout client 1m\n timeout server 1m\nlisten lb\n bind {at}\n maxconn 100\n balance leastconn\n \
+        "listen lb\n bind {at}\n maxconn 100\n balance leastconn\n \
          server s1 {server} weight 10 maxconn 50\n server s2 127.0.0.1:2 disabled weight 20\n server s3 127.0.0.1:3 backup\n\
          frontend f\n bind {}:7001\n default_backend b\n\
          backend b\n id 30\n balance static-rr\n fullconn 7\n server x1 127.0.0.1:4\n server x2 127.0.0.1:5 id 9 maxqueue 3 minconn 2 maxconn 4 observe layer4\n",
@@ -42,49 +29,20 @@ fn sections(at: SocketAddr, server: SocketAddr) -> String {
     )
 }
 
-/// An address of the loopback network that no other test listens on.
-fn own_address() -> Ipv4Addr {
-    static CALLS: AtomicU8 = AtomicU8::new(1);
-    let [.., high, low] = std::process::id().to_be_bytes();
-    Ipv4Addr::new(127, high | 1, low, CALLS.fetch_add(1, Ordering::Relaxed))
-}
-
 impl Proxy {
-    /// Starts one, and waits until it answers.
     fn start(program: &str) -> Proxy {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let at: SocketAddr = (own_address(), 7000).into();
-        let folder = tempfile::tempdir().unwrap();
-        let socket = folder.path().join("stats");
-        let global = format!("global\n maxconn 200\n stats socket {} level admin\n", socket.display());
-        let file = folder.path().join("haproxy.cfg");
-        std::fs::write(&file, global + &sections(at, server.local_addr().unwrap())).unwrap();
-        let mut command = Command::new(program);
-        command.args(["-db", "-f"]).arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
-        let proxy = Proxy { process: command.spawn().unwrap(), at, server, folder };
-        let until = Instant::now() + LIMIT;
-        while UnixStream::connect(proxy.socket()).is_err() {
-            assert!(Instant::now() < until, "{program} does not answer");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        proxy
+        let program = Program::start(program, &sections(at, server.local_addr().unwrap()));
+        Proxy { program, at, server }
     }
 
     fn both() -> [Proxy; 2] {
-        [Proxy::start(RELAY), Proxy::start("haproxy")]
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("stats")
+        BOTH.map(Proxy::start)
     }
 
     fn ask(&self, line: &str) -> String {
-        let mut stream = UnixStream::connect(self.socket()).unwrap();
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
-        stream.write_all(format!("{line}\n").as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        self.program.ask(line)
     }
 
     /// A session: its client, its server.
@@ -187,10 +145,7 @@ fn every_field_of_show_stat_that_is_told_is_haproxys() {
         client.read_exact(&mut [0; 200]).unwrap();
         drop((client, server));
         proxy.ask("set maxconn server lb/s1 49; set server lb/s1 weight 5; set server b/x1 state drain");
-        let until = Instant::now() + LIMIT;
-        while proxy.stat()[&("lb".into(), "FRONTEND".into())]["scur"] != "1" {
-            assert!(Instant::now() < until, "the session does not end");
-        }
+        wait_until("one session is over", || proxy.stat()[&("lb".into(), "FRONTEND".into())]["scur"] == "1");
         let stat = proxy.stat();
         drop(open);
         stat
@@ -224,7 +179,7 @@ fn show_info_has_haproxys_names() {
         let text = both[0].ask("show info");
         text.lines().find_map(|line| Some(line.strip_prefix(name)?.trim_start_matches(": ").to_owned())).unwrap()
     };
-    assert_eq!(field("Pid"), both[0].process.id().to_string());
+    assert_eq!(field("Pid"), both[0].program.process.id().to_string());
     both[0].ask("set maxconn global 12");
     assert_eq!(field("Maxconn"), "12");
 }
@@ -254,8 +209,7 @@ fn sessions_are_listed_in_haproxys_form_and_one_of_them_can_be_ended() {
 #[test]
 fn an_operator_who_asks_for_a_prompt_is_not_sent_away_until_he_quits() {
     for proxy in Proxy::both() {
-        let mut stream = UnixStream::connect(proxy.socket()).unwrap();
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let mut stream = proxy.program.operator();
         let mut say = |line: &str, until: &str| {
             stream.write_all(line.as_bytes()).unwrap();
             let mut heard = String::new();

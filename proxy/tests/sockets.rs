@@ -2,18 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod both;
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{Duration, Instant};
 
+use both::{BOTH, LIMIT, Program, own_address};
 use nix::sys::socket::{GetSockOpt, getsockopt, sockopt};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
-
-/// How long anything here may take before the test fails.
-const LIMIT: Duration = Duration::from_secs(20);
 
 mod options {
     use nix::libc;
@@ -57,69 +54,26 @@ mod options {
     pub struct QuickAck;
 }
 
-/// A program that reads HAProxy's configuration.
-struct Proxy {
-    process: Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// relay and HAProxy.
-const BOTH: [&str; 2] = [env!("CARGO_BIN_EXE_relay"), "haproxy"];
-
-/// An address of the loopback network that no other test listens on.
-fn own_address() -> Ipv4Addr {
-    static CALLS: AtomicU8 = AtomicU8::new(1);
-    let [.., high, low] = std::process::id().to_be_bytes();
-    Ipv4Addr::new(127, high | 1, low, CALLS.fetch_add(1, Ordering::Relaxed))
-}
-
 /// A port of the IPv6 loopback address that nobody has.
 fn free_port() -> u16 {
     TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port()
 }
 
-impl Proxy {
-    /// Starts one with these sections, and waits until it listens on so many addresses.
-    fn start(program: &str, sections: &str, listening: usize) -> Proxy {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("haproxy.cfg");
-        let head = "defaults\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n";
-        std::fs::write(&file, format!("{head}{sections}")).unwrap();
-        let mut command = Command::new(program);
-        command.args(["-db", "-f"]).arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
-        let proxy = Proxy { process: command.spawn().unwrap(), _folder: folder };
-        let until = Instant::now() + LIMIT;
-        while proxy.listening().len() < listening {
-            assert!(Instant::now() < until, "{program} does not listen");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        proxy
-    }
+/// Copies of a program's TCP sockets.
+fn sockets(program: &Program) -> Vec<OwnedFd> {
+    let process = pidfd_open(Pid::from_child(&program.process), PidfdFlags::empty()).unwrap();
+    let entries = std::fs::read_dir(format!("/proc/{}/fd", program.process.id())).unwrap();
+    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let copies = numbers.filter_map(|number| pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).ok());
+    copies.filter(|socket| getsockopt(socket, options::MaxSegment).is_ok()).collect()
+}
 
-    /// Copies of its TCP sockets.
-    fn sockets(&self) -> Vec<OwnedFd> {
-        let pid = Pid::from_child(&self.process);
-        let process = pidfd_open(pid, PidfdFlags::empty()).unwrap();
-        let entries = std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap();
-        let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let copies = numbers.filter_map(|number| pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).ok());
-        copies.filter(|socket| getsockopt(socket, options::MaxSegment).is_ok()).collect()
-    }
-
-    /// Those that listen, by their ports.
-    fn listening(&self) -> Vec<OwnedFd> {
-        let mut sockets = self.sockets();
-        sockets.retain(|socket| getsockopt(socket, sockopt::AcceptConn) == Ok(true));
-        sockets.sort_by_key(|socket| address(socket).port());
-        sockets
-    }
+/// Those that listen, by their ports.
+fn listening(program: &Program) -> Vec<OwnedFd> {
+    let mut sockets = sockets(program);
+    sockets.retain(|socket| getsockopt(socket, sockopt::AcceptConn) == Ok(true));
+    sockets.sort_by_key(|socket| address(socket).port());
+    sockets
 }
 
 fn address(socket: &OwnedFd) -> SocketAddr {
@@ -173,8 +127,8 @@ fn what_a_bind_line_says_is_set_on_its_socket_as_haproxy_sets_it() {
             format!("listen p{number}\n bind {at}:{} {setting}\n {line}\n server s1 127.0.0.1:1\n", 7000 + number)
         };
         let sections: String = lines.iter().enumerate().map(section).collect();
-        let proxy = Proxy::start(program, &sections, lines.len());
-        proxy.listening().iter().map(set).collect::<Vec<_>>()
+        let proxy = Program::start(program, &sections);
+        listening(&proxy).iter().map(set).collect::<Vec<_>>()
     });
     for ((line, ours), theirs) in lines.iter().zip(ours).zip(theirs) {
         assert_eq!(ours, theirs, "relay and HAProxy with {line:?}");
@@ -187,7 +141,7 @@ fn whether_an_ipv6_wildcard_takes_ipv4_clients_follows_the_bind_line_as_with_hap
         for program in BOTH {
             let port = free_port();
             let section = format!("listen p\n bind :::{port} {setting}\n server s1 127.0.0.1:1\n");
-            let _proxy = Proxy::start(program, &section, 1);
+            let _proxy = Program::start(program, &section);
             let taken = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
             assert_eq!(taken, takes, "{program} with `{setting}`");
         }
@@ -199,7 +153,7 @@ fn clients_and_servers_may_have_ipv6_addresses() {
     let server = TcpListener::bind("[::1]:0").unwrap();
     let port = free_port();
     let at = server.local_addr().unwrap();
-    let _proxy = Proxy::start(BOTH[0], &format!("listen p\n bind [::1]:{port}\n server s1 {at} source [::1]\n"), 1);
+    let _proxy = Program::start(BOTH[0], &format!("listen p\n bind [::1]:{port}\n server s1 {at} source [::1]\n"));
     let mut client = TcpStream::connect(("::1", port)).unwrap();
     let (mut upstream, from) = server.accept().unwrap();
     client.write_all(b"hello").unwrap();
@@ -213,9 +167,9 @@ fn outgoing(program: &str, line: &str, setting: &str, sessions: usize) -> Vec<(S
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let at: SocketAddr = (own_address(), 7000).into();
     let upstream = server.local_addr().unwrap();
-    let proxy = Proxy::start(program, &format!("listen p\n bind {at}\n {line}\n server s1 {upstream} {setting}\n"), 1);
+    let proxy = Program::start(program, &format!("listen p\n bind {at}\n {line}\n server s1 {upstream} {setting}\n"));
     let sessions: Vec<_> = (0..sessions).map(|_| (TcpStream::connect(at).unwrap(), server.accept().unwrap())).collect();
-    let sockets = proxy.sockets();
+    let sockets = sockets(&proxy);
     let limit = |from: SocketAddr| {
         let socket = sockets.iter().find(|socket| address(socket) == from).unwrap();
         told(socket, sockopt::TcpUserTimeout)
@@ -257,7 +211,7 @@ fn a_full_listener_makes_its_clients_wait_and_no_others() {
         let at = own_address();
         let upstream = server.local_addr().unwrap();
         let section = format!("listen p\n bind {at}:7000 maxconn 1\n bind {at}:7001\n server s1 {upstream}\n");
-        let _proxy = Proxy::start(program, &section, 2);
+        let _proxy = Program::start(program, &section);
         let connect = |port: u16| TcpStream::connect((at, port)).unwrap();
         let first = connect(7000);
         let (first_upstream, _) = server.accept().unwrap();
@@ -277,4 +231,23 @@ fn a_full_listener_makes_its_clients_wait_and_no_others() {
         let (byte, _upstream) = asked(server.accept().unwrap());
         assert_eq!(&byte, b"1", "{program}");
     }
+}
+
+#[test]
+fn haproxy_too_sends_no_bytes_with_a_syn_to_a_server_with_tfo() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at: SocketAddr = (own_address(), 7000).into();
+    let upstream = server.local_addr().unwrap();
+    let section = format!("listen p\n bind {at}\n retries 0\n server s1 {upstream} maxconn 1 tfo\n");
+    let proxy = Program::start("haproxy", &section);
+    let first = TcpStream::connect(at).unwrap();
+    let first_upstream = server.accept().unwrap();
+    let mut second = TcpStream::connect(at).unwrap();
+    second.write_all(b"these bytes wait until there is a place").unwrap();
+    both::wait_until("the second session waits", || proxy.ask("show stat p 2 -1").contains("BACKEND,1,"));
+    drop((first, first_upstream));
+    let (_, from) = server.accept().unwrap();
+    let sockets = sockets(&proxy);
+    let socket = sockets.iter().find(|socket| address(socket) == from).unwrap();
+    assert_eq!(getsockopt(socket, sockopt::TcpFastOpenConnect), Ok(false));
 }

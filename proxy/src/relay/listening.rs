@@ -17,8 +17,6 @@ use rustix::net::{bind, listen};
 use super::socket::{milliseconds, tcp};
 use crate::config::{Bind, Proxy};
 
-/// The most connections that the kernel lets wait, where the configuration does not say (net.core.somaxconn limits it).
-const BACKLOG: u32 = 4096;
 /// How long a client is waited for that has not sent anything, in seconds (manual, 5.1 `defer-accept`).
 const DEFERRED: i32 = 1;
 
@@ -36,12 +34,13 @@ mod options {
         FastOpen, Both, libc::IPPROTO_TCP, libc::TCP_FASTOPEN, i32);
 }
 
-/// A socket that listens on one of the addresses of a `bind` line of this proxy. Clients' sockets inherit what is set here.
+/// A socket that listens on one of the addresses of a `bind` line of this proxy, in a process that has so many sessions at most. Clients'
+/// sockets inherit what is set here.
 ///
 /// # Errors
 /// As socket(2), setsockopt(2), bind(2), listen(2).
-pub fn listening(address: SocketAddr, line: &Bind, proxy: &Proxy) -> Result<OwnedFd, Errno> {
-    let backlog = line.backlog.or(proxy.backlog).or(line.maxconn).or(proxy.maxconn).unwrap_or(BACKLOG);
+pub fn listening(address: SocketAddr, line: &Bind, proxy: &Proxy, most: u32) -> Result<OwnedFd, Errno> {
+    let backlog = line.backlog.or(proxy.backlog).or(line.maxconn).or(proxy.maxconn).unwrap_or(most);
     let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
     let socket = tcp(address)?;
     set_socket_reuseaddr(&socket, true)?;

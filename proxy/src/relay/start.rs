@@ -87,7 +87,7 @@ pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
         // A frontend without a backend, or with one that is disabled, was refused when the configuration was checked.
         let Some(backend) = proxy.session_backend().and_then(|name| places.get(name)).copied() else { continue };
         for (address, line) in addresses(proxy) {
-            let socket = listening::listening(address, line, proxy)
+            let socket = listening::listening(address, line, proxy, maxconn)
                 .map_err(|e| asked(&line.position, format!("listening on {address}"), e))?;
             listeners.push(Listener::new(socket, frontends.len(), line));
         }

@@ -38,7 +38,7 @@ fn judge(scene: &Scene<'_>) -> Judgement {
         judgement.exclude(Source::Log, format!("the proxy logged at {at} that it stops and ends all sessions"));
     }
     let Some(struck) = struck else { return judgement };
-    let ordered = scene.injected(&["shutdown-sessions"], struck);
+    let ordered = scene.injected(&["shutdown-sessions", "operate"], struck);
     if let Some((at, verb, target)) = ordered {
         judgement.support(Source::Timeline, format!("`{verb}: {target}` at {at}"));
     }

@@ -12,8 +12,8 @@ pub const ENTRY: Entry = Entry {
     name: "proxy-server-down",
     scope: Scope::Cause,
     who: "proxy",
-    fires: "so many health checks in a row failed (`fall`) that the server counts as down, and its sessions are to be ended then",
-    counted_from: "the health check that made it down",
+    fires: "so many health checks in a row failed (`fall`) that the server counts as down, or an operator put it in maintenance, and its sessions are to be ended then",
+    counted_from: "the health check that made it down, or the order",
     settings: "HAProxy's `check`, `inter`, `fall` and `on-marked-down shutdown-sessions` of the server; without the last one sessions stay",
     wire: "checks that fail; FIN and RST to the server, FIN to the client",
     application: "both sides read EOF or get a reset; HAProxy logs `D-` and `Server … is DOWN`",
@@ -40,6 +40,9 @@ fn judge(scene: &Scene<'_>) -> Judgement {
     let server = server(&mut judgement, scene);
     if let Some(struck) = struck {
         let told = server.is_some_and(|server| by_notice(&mut judgement, scene, server, struck));
+        if let (true, Some((at, verb, target))) = (told, scene.injected(&["operate"], struck)) {
+            judgement.support(Source::Timeline, format!("`{verb}: {target}` at {at}"));
+        }
         by_checks(&mut judgement, scene, server, struck, told);
     }
     judgement
