@@ -6,7 +6,8 @@
 //!
 //! - `words` splits a line; `settings` follows the sections, `directives` has what each line does, one table for each
 //!   matter; `bind`, `server` and `address` have what stands behind those keywords; `semantics` judges the whole;
-//! - `global`, `proxy`, `bind`, `server`, `log_target` and `balance` have what comes of it;
+//! - `condition`, `network` and `rules` have who is taken, and by which backend;
+//! - `global`, `proxy`, `bind`, `server`, `log_target`, `session_format` and `balance` have what comes of it;
 //! - [`supported`] lists all directives, and what became of those that are not implemented.
 
 mod address;
@@ -14,15 +15,19 @@ mod arguments;
 mod balance;
 mod bind;
 mod check;
+mod condition;
 mod directive;
 mod directives;
 mod duration;
 mod global;
 mod log_target;
+mod network;
 mod note;
 mod proxy;
+mod rules;
 mod semantics;
 mod server;
+mod session_format;
 mod settings;
 mod suggest;
 mod supported;
@@ -36,13 +41,17 @@ pub use address::{BindAddress, ServerAddress, Source};
 pub use balance::{Balance, HashFunction, HashMethod, HashType};
 pub use bind::Bind;
 pub use check::{Report, check};
+pub use condition::{Acl, Condition, Ends, Term, Test};
 pub use directive::{In, Status};
 pub use duration::{DurationError, parse_duration};
 pub use global::{Global, Identity, LogHostname, Stats, StatsLevel, StatsSocket, Who};
 pub use log_target::{Facility, LogAddress, LogFormat, LogTarget, Severity};
+pub use network::Network;
 pub use note::{Note, NoteKind};
 pub use proxy::{Keepalive, Logging, Mode, Proxy, Timeouts, UseBackend};
+pub use rules::{Action, Decision, Rule, decide};
 pub use server::{Check, OnError, Reactions, Server};
+pub use session_format::{Flags, Piece, SessionFormat, Variable};
 pub use supported::{Supported, Where, page, supported};
 use words::Words;
 

@@ -140,7 +140,7 @@ fn they_agree_about_lines_of_a_proxy() {
         (" no log global", Refuse),
         (" option tcplog", Take),
         (" option dontlognull\n option dontlog-normal\n option log-separate-errors\n option log-health-checks", Take),
-        (" option logasap", OnlyHaproxy("sessions are logged when they end")),
+        (" option logasap", Take),
         (" log stdout local0\n option httplog clf", Take),
         (" option forwardfor", Take),
         (" option http-server-close", Take),
@@ -149,8 +149,6 @@ fn they_agree_about_lines_of_a_proxy() {
         (" option tcp-check", Take),
         (" option httpchk", OnlyHaproxy("a check is a connection")),
         (" stick-table type ip size 1k", OnlyHaproxy("there are no tables")),
-        (" tcp-request connection reject if { src 10.0.0.1 }", OnlyHaproxy("every client is taken")),
-        (" acl local src 10.0.0.0/8", OnlyHaproxy("a session's content is not read")),
         (" id 5", Take),
         (" id 0", Refuse),
         (" description a proxy", Take),
@@ -190,7 +188,7 @@ fn they_agree_about_bind_and_server_lines() {
         (" bind :5673 mss -100", Take),
         (" bind :5673 mss 70000", Refuse),
         (" bind :5673 tcp-ut soon", Refuse),
-        (" bind :5673 accept-proxy", OnlyHaproxy("the PROXY protocol is not read")),
+        (" bind :5673 accept-proxy", Take),
         (" bind /run/lb.sock", OnlyHaproxy("clients come by TCP")),
         (" server s2 10.0.0.2:5672 check inter 5s rise 2 fall 3", Take),
         (" server s2 10.0.0.2:5672 check inter 0", Refuse),
@@ -225,7 +223,8 @@ fn they_agree_about_bind_and_server_lines() {
         (" server s1 10.0.0.2:5672 id 7", Take),
         (" server s2 10.0.0.2:5672 cookie a", Take),
         (" server s2 10.0.0.2:5672 redir http://a", Refuse),
-        (" server s2 10.0.0.2:5672 send-proxy", OnlyHaproxy("the PROXY protocol is not spoken")),
+        (" server s2 10.0.0.2:5672 send-proxy", Take),
+        (" server s2 10.0.0.2:5672 send-proxy-v2 check check-send-proxy", Take),
         (" server s2 10.0.0.2:5672 ssl verify none", OnlyHaproxy("there is no TLS here")),
         (" server-template t 3 10.0.0.2:5672", OnlyHaproxy("each server has a line")),
         (" default-server check inter 1s\n server s2 10.0.0.2:5672", Take),
@@ -327,9 +326,9 @@ fn they_agree_about_sections() {
             format!(
                 "defaults\n{timeouts}frontend f\n bind :5672\n use_backend b if {{ src 10.0.0.1 }}\n default_backend b\n{backend}"
             ),
-            OnlyHaproxy("a session's content is not read"),
+            Take,
         ),
-        (format!("defaults\n{timeouts}frontend f\n bind :5672\n"), OnlyHaproxy("every session has a backend")),
+        (format!("defaults\n{timeouts}frontend f\n bind :5672\n"), Take),
         (format!("defaults\n{timeouts}listen lb\n bind :5672\n"), Take),
         ("listen lb\n bind :5672\n server s1 10.0.0.1:5672\n".to_owned(), Take),
         ("timeout client 5s\nlisten lb\n bind :5672\n".to_owned(), Refuse),
@@ -341,6 +340,93 @@ fn they_agree_about_sections() {
         ("global extra\n".to_owned() + &listen(""), Refuse),
     ];
     compare(cases);
+}
+
+#[test]
+fn they_agree_about_formats_of_lines() {
+    let formats: &[(&str, Both)] = &[
+        ("%ci:%cp", Take),
+        ("%T %t", Take),
+        ("%{+Q}o %{-Q}ci %{+X,-Q}cp", Take),
+        ("%{+nothing}ci", Take),
+        ("100%%", Take),
+        ("%", Refuse),
+        ("%ci%", Refuse),
+        ("% ", Refuse),
+        ("%1", Refuse),
+        ("%-", Take),
+        ("%{+Q", Refuse),
+        ("%{+Q}", Refuse),
+        ("%{+Q}-", Refuse),
+        ("%{}ci", Take),
+        ("%cix", Refuse),
+        ("%nothing", Refuse),
+        ("%HM", Refuse),
+        ("%tr", Refuse),
+        ("%tsc %hr %sslv", Take),
+        ("%[src]", OnlyHaproxy("lines are written from variables")),
+        ("%[src", Refuse),
+    ];
+    let lines = |format: &str| [" log-format ", " error-log-format "].map(|keyword| format!("{keyword}'{format}'"));
+    let cases = formats.iter().flat_map(|(format, expected)| lines(format).map(|line| (listen(&line), *expected)));
+    compare(&cases.collect::<Vec<_>>());
+    let cases = [(" log-format", Refuse), (" log-format %ci %cp", Refuse), (" log-format %ci\\ %cp", Take)];
+    compare(&cases.map(|(line, expected)| (listen(line), expected)));
+}
+
+#[test]
+fn they_agree_about_rules_and_their_conditions() {
+    let cases: &[(&str, Both)] = &[
+        (" tcp-request connection reject", Take),
+        (" tcp-request connection reject if { src 10.0.0.1 }", Take),
+        (" tcp-request connection accept unless { src 10.0.0.0/8 10.0.0.0/255.0.0.0 ::1 fe80::/10 }", Take),
+        (" tcp-request connection", Refuse),
+        (" tcp-request connection nothing", Refuse),
+        (" tcp-request connection reject when { src 10.0.0.1 }", Refuse),
+        (" tcp-request connection reject if", Take),
+        (" tcp-request connection reject if nobody", Refuse),
+        (" tcp-request connection reject if { src 10.0.0.1", Refuse),
+        (" tcp-request connection reject if {src 10.0.0.1 }", Refuse),
+        (" tcp-request connection reject if { src 10.0.0.0/33 }", Refuse),
+        (" tcp-request connection reject if { nothing 10.0.0.1 }", Refuse),
+        (" tcp-request connection reject if { src -f /nowhere }", Refuse),
+        (" tcp-request connection reject if TRUE or FALSE || LOCALHOST", Take),
+        (" tcp-request connection reject if true", Refuse),
+        (" tcp-request connection reject if !TRUE ! FALSE", Take),
+        (" tcp-request connection reject if TRUE or", Take),
+        (" tcp-request connection silent-drop", OnlyHaproxy("who is not taken gets RST")),
+        (" tcp-request connection expect-proxy layer4", Take),
+        (" tcp-request connection expect-proxy", Refuse),
+        (" tcp-request connection expect-proxy layer7", Refuse),
+        (" tcp-request session expect-proxy layer4", Refuse),
+        (" tcp-request session reject if { src 10.0.0.1 }", Take),
+        (" acl near src 10.0.0.0/8", Take),
+        (" acl near src", Take),
+        (" acl near", Refuse),
+        (" acl", Refuse),
+        (" acl ne/ar src 10.0.0.0/8", Refuse),
+        (" acl near src 10.0.0.0/8\n acl near src 11.0.0.0/8\n tcp-request connection reject if near", Take),
+        (" tcp-request connection reject if near\n acl near src 10.0.0.0/8", Refuse),
+        (" acl low dst_port 1:1023", Take),
+        (" acl low dst_port lt 1024", Take),
+        (" acl low src_port 0:1023 4000", Take),
+        (" acl low dst_port 5:1", Refuse),
+        (" acl low dst_port low", Refuse),
+        (" acl there dst 10.0.0.1", Take),
+        (
+            " stick-table type ip size 1k store conn_rate(1s)\n acl fast src_conn_rate gt 10",
+            OnlyHaproxy("there are no tables"),
+        ),
+        (" use_backend lb if { src 10.0.0.1 }", Refuse),
+    ];
+    compare(&cases.iter().map(|(lines, expected)| (listen(lines), *expected)).collect::<Vec<_>>());
+    let defaults = |name: &str| {
+        format!(
+            "defaults {name}\n timeout client 1s\n tcp-request connection reject if {{ src 10.0.0.1 }}\n\
+             frontend f from base\n bind 127.0.0.1:5672\n"
+        )
+    };
+    compare(&[(defaults(""), Refuse), (defaults("base"), OnlyHaproxy("rules stand in the proxies"))]);
 }
 
 /// Those of these lines about which HAProxy says this, in a file behind a section's first line.

@@ -63,6 +63,11 @@ impl<'a> Arguments<'a> {
         std::mem::take(&mut self.rest)
     }
 
+    /// Puts words back that [`Arguments::rest`] gave.
+    pub(super) fn put_back(&mut self, words: &'a [Word]) {
+        self.rest = words;
+    }
+
     /// The next word; its absence is a note that says what was expected.
     pub(super) fn required(&mut self, expected: &str) -> Option<&'a Word> {
         let next = self.next();
@@ -187,6 +192,13 @@ impl<'a> Arguments<'a> {
         read(&mut inner);
         let taken = self.rest.len() - inner.rest.len();
         self.rest = &self.rest[taken..];
+    }
+
+    /// Reads words that stand between braces, all of which belong to `keyword`.
+    pub(super) fn apart(&mut self, keyword: &[Word], words: &[Word], read: impl FnOnce(&mut Arguments<'_>)) {
+        let mut inner = Arguments { keyword, form: Form::Plain, rest: words, notes: self.notes };
+        read(&mut inner);
+        inner.end();
     }
 
     /// Whatever was not taken should not be there.

@@ -154,7 +154,9 @@ pub(super) const SETTINGS: &[Setting<Bind>] = &[
     }),
     Setting::new("transparent", "", "the address need not be this host's", |bind, _| bind.transparent = true),
     Setting::new("tfo", "", "clients may send bytes with their SYN", |bind, _| bind.fast_open = true),
-    Setting::kept("accept-proxy", "", "the PROXY protocol is not read", |bind, _| bind.accept_proxy = true),
+    Setting::new("accept-proxy", "", "clients say first for whom they speak, by the PROXY protocol", |bind, _| {
+        bind.accept_proxy = true;
+    }),
     Setting::other("accept-netscaler-cip", 1, Status::Unsupported, "NetScaler's header is not read"),
     Setting::other("namespace", 1, Status::Unsupported, "it listens in its own network namespace"),
     Setting::other("expose-fd", 1, Status::Unsupported, "sockets are not handed on"),

@@ -213,16 +213,6 @@ impl<T> Setting<T> {
     pub const fn other(keyword: &'static str, values: usize, status: Status, about: &'static str) -> Setting<T> {
         Setting { keyword, takes: "", values, status, about, read: None }
     }
-
-    /// A setting that is not implemented, and whose value is kept all the same: for readers of HAProxy's configuration.
-    pub const fn kept(
-        keyword: &'static str,
-        takes: &'static str,
-        why: &'static str,
-        read: fn(&mut T, &mut Arguments<'_>),
-    ) -> Setting<T> {
-        Setting { keyword, takes, values: 0, status: Status::Unsupported, about: why, read: Some(read) }
-    }
 }
 
 /// Takes settings from a line until its end.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Balance, Bind, HashType, LogTarget, Position, SectionKind, Server, Source};
+use super::{
+    Acl, Balance, Bind, Condition, HashType, LogTarget, Position, Rule, SectionKind, Server, SessionFormat, Source,
+};
 
 /// A `listen`, `frontend` or `backend` section together with the `defaults` that it starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,10 +64,18 @@ pub struct Proxy {
     pub log_global: bool,
     /// The program's name in its log lines; `None` means that of `global`.
     pub log_tag: Option<String>,
-    /// Whether sessions are logged as [`crate::log`] reads them (`option tcplog`).
-    pub tcplog: bool,
+    /// How sessions are logged: by `option tcplog` as [`crate::log`] reads them, or by `log-format`. `None`: only that they began.
+    pub log_format: Option<SessionFormat>,
+    /// How it is logged that a session could not begin (`error-log-format`).
+    pub error_log_format: Option<SessionFormat>,
     /// Which sessions and events are logged, and when.
     pub logging: Logging,
+    /// Its lists of tests, which conditions name by their place.
+    pub acls: Vec<Acl>,
+    /// Who is taken, judged as soon as it has connected (`tcp-request connection`).
+    pub connection_rules: Vec<Rule>,
+    /// Who is taken, judged when it has said whom it speaks for (`tcp-request session`).
+    pub session_rules: Vec<Rule>,
     /// The backend of sessions that no rule sends elsewhere.
     pub default_backend: Option<String>,
     /// The rules that choose a backend, in order.
@@ -103,8 +113,12 @@ impl Proxy {
             logs: Vec::new(),
             log_global: false,
             log_tag: None,
-            tcplog: false,
+            log_format: None,
+            error_log_format: None,
             logging: Logging::default(),
+            acls: Vec::new(),
+            connection_rules: Vec::new(),
+            session_rules: Vec::new(),
             default_backend: None,
             use_backends: Vec::new(),
         }
@@ -198,8 +212,8 @@ pub struct Keepalive {
 pub struct UseBackend {
     /// The backend.
     pub backend: String,
-    /// What must hold, as written behind the name (`if …`, `unless …`); `None` if nothing must.
-    pub condition: Option<String>,
+    /// What must hold (`if …`, `unless …`); `None` if nothing must.
+    pub condition: Option<Condition>,
     /// Where the backend is named.
     pub position: Position,
 }

@@ -115,7 +115,7 @@ fn backend(settings: &Settings, name: &str, word: &Word, proxies: &[Settings], n
         });
     } else if proxies.iter().any(|other| other.proxy.name == name && other.proxy.has_servers() && other.proxy.disabled)
     {
-        let message = format!("backend `{name}` is disabled, and sessions without a backend are not implemented");
+        let message = format!("backend `{name}` is disabled, and what becomes of its sessions is not implemented");
         notes.push(Note::at(word, NoteKind::Unsupported, message));
     } else if settings.proxy.has_servers() && settings.proxy.name == name {
         notes.push(Note::at(word, NoteKind::Malformed, format!("`{name}` sends sessions to itself")));
@@ -125,17 +125,20 @@ fn backend(settings: &Settings, name: &str, word: &Word, proxies: &[Settings], n
 /// A backend without servers is allowed: its sessions end at once.
 fn servers(settings: &Settings, proxies: &[Settings], notes: &mut Vec<Note>) {
     let proxy = &settings.proxy;
-    let used = proxies.iter().any(|other| other.proxy.session_backend() == Some(proxy.name.as_str()));
+    let used = proxies.iter().map(|other| &other.proxy).any(|other| {
+        let by_rule = other.use_backends.iter().any(|rule| rule.backend == proxy.name);
+        by_rule || other.session_backend() == Some(proxy.name.as_str())
+    });
     if proxy.has_servers() && proxy.servers.is_empty() && used {
         let message = format!("{} has no server: its sessions end with `SC`", called(settings));
         notes.extend(about(settings, NoteKind::Warning, message));
     }
     if proxy.kind == SectionKind::Frontend && proxy.session_backend().is_none() {
         let message = format!(
-            "{} has no `default_backend`, and sessions without a backend are not implemented",
+            "{} has no `default_backend`: sessions that no rule sends to a backend end with `SC`",
             called(settings)
         );
-        notes.extend(about(settings, NoteKind::Unsupported, message));
+        notes.extend(about(settings, NoteKind::Warning, message));
     }
 }
 
@@ -164,8 +167,9 @@ fn timeouts(settings: &Settings, notes: &mut Vec<Note>) {
 
 fn logging(settings: &Settings, notes: &mut Vec<Note>) {
     let proxy = &settings.proxy;
-    if let (Some(word), true) = (&settings.places.tcplog, proxy.takes_clients() && proxy.logs.is_empty()) {
-        let message = format!("`option tcplog` has no effect: {} has no `log` line", called(settings));
+    if let (Some(word), true) = (&settings.places.log_format, proxy.takes_clients() && proxy.logs.is_empty()) {
+        let option = if word.text == "log-format" { "" } else { "option " };
+        let message = format!("`{option}{}` has no effect: {} has no `log` line", word.text, called(settings));
         notes.push(Note::at(word, NoteKind::Warning, message));
     }
 }

@@ -64,6 +64,8 @@ pub struct Check {
     pub address: Option<ServerAddress>,
     /// The port that is checked; the server's unless set.
     pub port: Option<u16>,
+    /// The version of the PROXY protocol in which a check says that it speaks for nobody.
+    pub send_proxy: Option<u8>,
 }
 
 impl Default for Check {
@@ -77,6 +79,7 @@ impl Default for Check {
             fall: 3,
             address: None,
             port: None,
+            send_proxy: None,
         }
     }
 }
@@ -110,6 +113,7 @@ pub enum OnError {
 #[derive(Debug, Clone)]
 pub(super) struct ServerSettings {
     checked: bool,
+    checks_send_proxy: bool,
     check: Check,
     server: Server,
 }
@@ -138,7 +142,7 @@ impl ServerSettings {
             send_proxy: None,
             position,
         };
-        ServerSettings { checked: false, check: Check::default(), server }
+        ServerSettings { checked: false, checks_send_proxy: false, check: Check::default(), server }
     }
 
     /// Reads what stands behind `default-server`.
@@ -160,7 +164,11 @@ impl ServerSettings {
             own.server.address = address.clone();
         }
         own.read(arguments);
-        let check = own.checked.then_some(own.check);
+        // A check goes the way of sessions, unless it goes elsewhere (manual, 5.2 `check-send-proxy`).
+        let elsewhere = own.check.port.is_some() || own.check.address.is_some();
+        let like_sessions = own.server.send_proxy.filter(|_| !elsewhere);
+        let send_proxy = like_sessions.or_else(|| own.checks_send_proxy.then(|| own.server.send_proxy.unwrap_or(1)));
+        let check = own.checked.then_some(Check { send_proxy, ..own.check });
         Some(Server {
             name: name.text.clone(),
             address: address?,
@@ -208,7 +216,6 @@ const fn refused(keyword: &'static str, values: usize, why: &'static str) -> Set
 
 const NO_LOOKUPS: &str = "names are looked up once, when the proxy starts";
 const NO_AGENT: &str = "servers are not asked how they are";
-const NO_PROXY_PROTOCOL: &str = "the PROXY protocol is not spoken";
 /// `do_connect_server` of 2.6 (`src/backend.c`) looks for bytes to send in the buffer of what the server has sent.
 const NO_EARLY_BYTES: &str = "HAProxy 2.6 sends no bytes with a SYN in TCP mode, whatever is set";
 const NO_TABLES: &str = "there are no tables of clients";
@@ -322,17 +329,23 @@ pub(super) const SETTINGS: &[Setting<ServerSettings>] = &[
         },
     ),
     Setting::new("id", "<number>", "a number for it", |s, a| s.server.id = a.number()),
-    Setting::kept("send-proxy", "", NO_PROXY_PROTOCOL, |s, _| s.server.send_proxy = Some(1)),
-    Setting::kept("send-proxy-v2", "", NO_PROXY_PROTOCOL, |s, _| s.server.send_proxy = Some(2)),
+    Setting::new("send-proxy", "", "its clients are named to it, by version 1 of the PROXY protocol", |s, _| {
+        s.server.send_proxy = Some(1);
+    }),
+    Setting::new("send-proxy-v2", "", "its clients are named to it, by version 2 of the PROXY protocol", |s, _| {
+        s.server.send_proxy = Some(2);
+    }),
     Setting::new("no-send-proxy", "", "its clients are not named to it", |s, _| s.server.send_proxy = None),
     Setting::new("no-send-proxy-v2", "", "its clients are not named to it", |s, _| s.server.send_proxy = None),
-    refused("send-proxy-v2-ssl", 0, NO_PROXY_PROTOCOL),
-    refused("send-proxy-v2-ssl-cn", 0, NO_PROXY_PROTOCOL),
-    refused("check-send-proxy", 0, NO_PROXY_PROTOCOL),
-    refused("proxy-v2-options", 1, NO_PROXY_PROTOCOL),
-    Setting::other("no-check-send-proxy", 0, Status::Moot, NO_PROXY_PROTOCOL),
-    Setting::other("no-send-proxy-v2-ssl", 0, Status::Moot, NO_PROXY_PROTOCOL),
-    Setting::other("no-send-proxy-v2-ssl-cn", 0, Status::Moot, NO_PROXY_PROTOCOL),
+    refused("send-proxy-v2-ssl", 0, NO_TLS),
+    refused("send-proxy-v2-ssl-cn", 0, NO_TLS),
+    Setting::new("check-send-proxy", "", "checks say by the PROXY protocol that they speak for nobody", |s, _| {
+        s.checks_send_proxy = true;
+    }),
+    Setting::new("no-check-send-proxy", "", "checks say so only where sessions do", |s, _| s.checks_send_proxy = false),
+    refused("proxy-v2-options", 1, "a header of the PROXY protocol has addresses, and no more"),
+    Setting::other("no-send-proxy-v2-ssl", 0, Status::Moot, NO_TLS),
+    Setting::other("no-send-proxy-v2-ssl-cn", 0, Status::Moot, NO_TLS),
     refused("agent-check", 0, NO_AGENT),
     Setting::other("no-agent-check", 0, Status::Moot, NO_AGENT),
     refused("agent-addr", 1, NO_AGENT),

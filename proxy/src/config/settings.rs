@@ -24,7 +24,8 @@ pub(super) struct Places {
     pub name: Option<Word>,
     pub mode: Option<Word>,
     pub default_backend: Option<Word>,
-    pub tcplog: Option<Word>,
+    /// What says last how sessions are logged.
+    pub log_format: Option<Word>,
     /// The timeouts that this section has set itself.
     pub timeouts: Vec<String>,
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::balance::Balance;
+use super::balance::{self, Balance};
 use super::counters::Counters;
 use super::frontend::Logs;
 use super::moment::{Limit, wall_second};
@@ -10,7 +10,7 @@ use super::poll::Key;
 use super::queue::{Left, Queue};
 use super::server::{Load, Server};
 use super::session::Limits;
-use crate::config::Keepalive;
+use crate::config::{Keepalive, Proxy};
 
 /// A `backend`, or a `listen` section's server side.
 #[derive(Debug)]
@@ -57,6 +57,8 @@ pub struct Backend {
     pub all_backups: bool,
     /// The sessions that wait until any of its servers has a place.
     queue: Queue,
+    /// It stands in where a frontend has no backend; nobody has named it.
+    pub stands_in: bool,
     /// Sessions that had to wait so far.
     comers: u64,
     /// Changes of load so far.
@@ -163,9 +165,33 @@ impl Backend {
             fullconn,
             all_backups,
             queue: Queue::default(),
+            stands_in: false,
             comers: 0,
             turns: 0,
         }
+    }
+
+    /// What takes the sessions of a frontend that has no backend: it has no servers.
+    #[must_use]
+    pub fn nowhere(frontend: &Proxy) -> Backend {
+        let parts = Parts {
+            name: frontend.name.clone(),
+            number: 0,
+            has_own_number: false,
+            is_listen: false,
+            servers: Vec::new(),
+            balance: balance::algorithm(frontend.balance, frontend.hash_type),
+            retries: frontend.retries,
+            redispatch: None,
+            timeouts: frontend.timeouts,
+            keepalive: frontend.server_keepalive,
+            nolinger: frontend.nolinger,
+            fullconn: 0,
+            all_backups: false,
+            logs: Logs::default(),
+            logs_checks: false,
+        };
+        Backend { stands_in: true, ..Backend::new(parts) }
     }
 
     /// Looks for a server and takes a place there, or one in a queue (`assign_server_and_queue`). `avoid` is the one that just failed,
@@ -351,8 +377,6 @@ impl Backend {
 mod tests {
     use super::*;
     use crate::config::{self, HashType};
-    use crate::relay::balance;
-
     fn server(name: &str, maxconn: Option<u32>) -> Server {
         Server { name: name.into(), maxconn, minconn: maxconn, ..Server::default() }
     }

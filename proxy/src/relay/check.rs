@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use super::moment::{Limit, Moment};
 use super::outgoing::Outgoing;
 use super::poll::Ready;
+use super::proxy_protocol::{self, Header, Version};
 use super::server::Health;
 use super::socket;
 use crate::config;
@@ -157,7 +158,7 @@ impl Check {
         let (socket, began) = self.attempt.as_ref()?;
         let failure = match socket::error(socket) {
             Some(errno) => Some(Failure::Connect(errno)),
-            None if ready.writable => None,
+            None if ready.writable => self.say_for_whom(socket).err().map(Failure::Connect),
             None if self.due <= now => Some(Failure::Timeout),
             None => return None,
         };
@@ -172,6 +173,17 @@ impl Check {
         while self.due <= now {
             self.due = self.due.plus(self.settings.interval);
         }
+    }
+
+    /// Says that it speaks for itself, if it is to say for whom it speaks.
+    fn say_for_whom(&self, socket: &OwnedFd) -> std::result::Result<(), Errno> {
+        let Some(version) = self.settings.send_proxy.and_then(Version::numbered) else { return Ok(()) };
+        let header = match (version, socket::local(socket)) {
+            // The text has no word for this.
+            (Version::One, Some(source)) => Header::For { source, destination: self.address },
+            _ => Header::Itself,
+        };
+        socket::transmit_all(socket, &proxy_protocol::write(version, header))
     }
 
     /// Sets the time of the next attempt, by the server's health now (`srv_getinter`).

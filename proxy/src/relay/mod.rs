@@ -13,6 +13,7 @@
 //! listening.rs, outgoing.rs: sockets as `bind` and `server` lines describe them
 //! check.rs     its health checks
 //! operator/    the stats socket
+//! proxy_protocol.rs  for whom a connection speaks, in its first bytes
 //! log/         what is logged, and where it goes
 //! sessions.rs  all sessions, and who else events name
 //! buffers.rs   bytes on their way: in memory (block.rs) or in the kernel (pipe.rs)
@@ -36,6 +37,7 @@ mod operator;
 mod outgoing;
 mod pipe;
 mod poll;
+mod proxy_protocol;
 mod queue;
 mod server;
 mod session;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::counters::Counters;
 use super::moment::Moment;
 use super::outgoing::Outgoing;
+use super::proxy_protocol::Version;
 use super::queue::Queue;
 use crate::config::{self, Reactions};
 
@@ -42,6 +43,8 @@ pub struct Server {
     pub slowstart: Option<u64>,
     /// What sessions tell of its health, and what follows.
     pub reactions: Reactions,
+    /// How its clients are named to it.
+    pub send_proxy: Option<Version>,
     /// Its sessions are ended when it is marked down.
     pub shutdown_sessions_when_down: bool,
     /// The sessions of backup servers are ended when it comes up.
@@ -199,6 +202,7 @@ impl Default for Server {
             maxqueue: None,
             slowstart: None,
             reactions: Reactions::default(),
+            send_proxy: None,
             shutdown_sessions_when_down: false,
             shutdown_backup_sessions_when_up: false,
             outgoing: Rc::default(),

@@ -107,12 +107,31 @@ pub fn receive(socket: impl AsFd, into: &mut [u8]) -> Result<usize, Errno> {
     retried(|| recv(&socket, &mut *into, RecvFlags::empty()).map(|(count, _)| count))
 }
 
+/// Reads, and leaves everything where it is.
+///
+/// # Errors
+/// As [`receive`].
+pub fn peek(socket: impl AsFd, into: &mut [u8]) -> Result<usize, Errno> {
+    retried(|| recv(&socket, &mut *into, RecvFlags::PEEK).map(|(count, _)| count))
+}
+
 /// Writes what the kernel takes now.
 ///
 /// # Errors
 /// As send(2); EAGAIN when it takes nothing.
 pub fn transmit(socket: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
     retried(|| send(&socket, bytes, SendFlags::NOSIGNAL))
+}
+
+/// Writes a few bytes, the first of a connection.
+///
+/// # Errors
+/// As send(2); ENOBUFS when the kernel has no room for them even now.
+pub fn transmit_all(socket: impl AsFd, bytes: &[u8]) -> Result<(), Errno> {
+    match transmit(socket, bytes)? {
+        count if count == bytes.len() => Ok(()),
+        _ => Err(Errno::NOBUFS),
+    }
 }
 
 fn retried(mut call: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Errno> {

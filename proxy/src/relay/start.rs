@@ -17,19 +17,20 @@ use super::backend::{Backend, Parts as BackendParts};
 use super::balance;
 use super::check::{self, Check};
 use super::counters::Counters;
-use super::frontend::{Frontend, Listener, Logs};
+use super::frontend::{Frontend, Listener, Logs, Routes, Rules};
 use super::listening;
 use super::log::Target;
 use super::moment::Moment;
 use super::operator::Operators;
 use super::outgoing::Outgoing;
 use super::pipe::Pipes;
+use super::proxy_protocol::Version;
 use super::server::{Health, Server, State};
 use super::session::Limits;
 use super::worker::{Parts, Stop, Worker};
 use crate::config::{
     self, Bind, BindAddress, Configuration, Global, Identity, LogHostname, LogTarget, Position, Proxy, SectionKind,
-    ServerAddress, Who,
+    ServerAddress, UseBackend, Who,
 };
 
 /// Descriptors for other things than sessions: logs, listeners, checks, the operator.
@@ -81,28 +82,33 @@ pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
     let maxconn = global.maxconn.map_or(fits, |most| most.min(fits));
     let mut targets = Targets::default();
     let numbers = numbers(&configuration.proxies);
-    let (backends, checks, places) = backends(configuration, &numbers, maxconn, &mut targets)?;
+    let (mut backends, checks, places) = backends(configuration, &numbers, maxconn, &mut targets)?;
     let (mut frontends, mut listeners) = (Vec::new(), Vec::new());
     for proxy in configuration.proxies.iter().filter(|proxy| proxy.takes_clients() && !proxy.disabled) {
-        // A frontend without a backend, or with one that is disabled, was refused when the configuration was checked.
-        let Some(backend) = proxy.session_backend().and_then(|name| places.get(name)).copied() else { continue };
-        for (address, line) in addresses(proxy) {
+        for ((address, line), name) in addresses(proxy).zip(entrances(proxy)) {
             let socket = listening::listening(address, line, proxy, maxconn)
                 .map_err(|e| asked(&line.position, format!("listening on {address}"), e))?;
-            listeners.push(Listener::new(socket, frontends.len(), line));
+            listeners.push(Listener::new(socket, name, frontends.len(), line));
         }
         frontends.push(Frontend {
             name: proxy.name.clone(),
             number: numbers[&proxy.position],
-            backend,
+            backends: route(proxy, &places, &mut backends),
+            rules: Rules {
+                acls: proxy.acls.clone(),
+                connection: proxy.connection_rules.clone(),
+                session: proxy.session_rules.clone(),
+            },
             limits: Limits { ordinary: proxy.timeouts.client.into(), fin: proxy.timeouts.client_fin.into() },
             keepalive: proxy.client_keepalive,
             maxconn: proxy.maxconn.unwrap_or(maxconn),
             sessions: 0,
             counters: Counters::default(),
             logs: logs(&proxy.logs, proxy.log_tag.as_ref(), global, &mut targets)?,
-            tcplog: proxy.tcplog,
+            format: proxy.log_format.clone(),
+            error_format: proxy.error_log_format.clone(),
             logging: proxy.logging,
+            lines: 0,
         });
     }
     let host = match &global.log_send_hostname {
@@ -137,6 +143,28 @@ fn addresses(proxy: &Proxy) -> impl Iterator<Item = (SocketAddr, &Bind)> {
     };
     let lines = proxy.binds.iter().filter_map(move |line| Some((line, of(line)?)));
     lines.flat_map(|(line, (address, ports))| ports.map(move |port| (SocketAddr::new(address, port), line)))
+}
+
+/// What the log calls the sockets of [`addresses`]: by their names, or else by their numbers, which count those that have none.
+fn entrances(proxy: &Proxy) -> Vec<Arc<str>> {
+    let taken: Vec<u32> = proxy.binds.iter().filter_map(|bind| bind.id).collect();
+    let mut free = (1..).filter(|number| !taken.contains(number));
+    let name = |(_, bind): (SocketAddr, &Bind)| {
+        let number = bind.id.or_else(|| free.next()).unwrap_or_default();
+        bind.name.as_deref().map_or_else(|| number.to_string().into(), Arc::from)
+    };
+    addresses(proxy).map(name).collect()
+}
+
+/// Which backend takes which of a frontend's sessions. Those that none takes end as in a backend without servers.
+fn route(proxy: &Proxy, places: &HashMap<String, usize>, backends: &mut Vec<Backend>) -> Routes {
+    let with_condition = |rule: &UseBackend| Some((rule.condition.clone()?, *places.get(&rule.backend)?));
+    let rules = proxy.use_backends.iter().take_while(|rule| rule.condition.is_some());
+    let default = proxy.session_backend().and_then(|name| places.get(name)).copied().unwrap_or_else(|| {
+        backends.push(Backend::nowhere(proxy));
+        backends.len() - 1
+    });
+    Routes { chosen: rules.filter_map(with_condition).collect(), default }
 }
 
 /// The backends with their checks, and the place of each by its name.
@@ -186,6 +214,7 @@ fn backends(
                     .slowstart
                     .map(|time| u64::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)),
                 reactions: server.reactions,
+                send_proxy: server.send_proxy.and_then(Version::numbered),
                 shutdown_sessions_when_down: server.shutdown_sessions_when_down,
                 shutdown_backup_sessions_when_up: server.shutdown_backup_sessions_when_up,
                 outgoing,

@@ -4,10 +4,9 @@ use super::super::arguments::{Arguments, Form};
 use super::super::directive::{ALL, BACKENDS, Directive, FRONTENDS, GLOBAL};
 use super::super::global::LogHostname;
 use super::super::settings::Settings;
-use super::super::{LogTarget, NoteKind};
+use super::super::{LogTarget, NoteKind, SessionFormat};
 
 const AS_TCPLOG: &str = "it is for HTTP mode, and taken for `option tcplog` with a warning";
-const FORMATS: &str = "sessions are logged as `option tcplog` has it";
 
 pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::new(
@@ -58,22 +57,33 @@ pub(super) const DIRECTIVES: &[Directive] = &[
         .switch(|proxy, on| proxy.logging.dontlognull = on),
     Directive::new("option dontlog-normal", FRONTENDS, "", "sessions that ended as they should are not logged")
         .switch(|proxy, on| proxy.logging.dontlog_normal = on),
-    Directive::unsupported("option logasap", FRONTENDS, "sessions are logged when they end")
+    Directive::new("option logasap", FRONTENDS, "", "sessions are logged as soon as the server is connected")
         .switch(|proxy, on| proxy.logging.asap = on),
     Directive::new("option log-separate-errors", FRONTENDS, "", "sessions that ended badly are logged as errors")
         .switch(|proxy, on| proxy.logging.separate_errors = on),
     Directive::new("option log-health-checks", BACKENDS, "", "every change of a health check's result is logged")
         .switch(|proxy, on| proxy.logging.health_checks = on),
-    Directive::unsupported("log-format", FRONTENDS, FORMATS),
-    Directive::unsupported("log-format-sd", FRONTENDS, FORMATS),
-    Directive::unsupported("error-log-format", FRONTENDS, FORMATS),
+    Directive::new("log-format", FRONTENDS, "<format>", "how sessions are logged; `%[…]` in it is refused").proxy(
+        |settings, a| {
+            settings.proxy.log_format = session_format(a);
+            settings.places.log_format = a.keyword.last().cloned();
+        },
+    ),
+    Directive::unsupported("log-format-sd", FRONTENDS, "lines have no structured data"),
+    Directive::new("error-log-format", FRONTENDS, "<format>", "how it is logged that a session could not begin")
+        .proxy(|settings, a| settings.proxy.error_log_format = session_format(a)),
     Directive::new("option httplog", FRONTENDS, "[clf]", AS_TCPLOG).proxy(httplog),
     Directive::new("option httpslog", FRONTENDS, "", AS_TCPLOG).proxy(httplog),
 ];
 
 fn tcplog(settings: &mut Settings, arguments: &mut Arguments<'_>) {
-    settings.proxy.tcplog = true;
-    settings.places.tcplog = arguments.keyword.last().cloned();
+    settings.proxy.log_format = Some(SessionFormat::tcplog());
+    settings.places.log_format = arguments.keyword.last().cloned();
+}
+
+fn session_format(arguments: &mut Arguments<'_>) -> Option<SessionFormat> {
+    let word = arguments.required("a format")?;
+    Some(arguments.with_notes(|notes| SessionFormat::parse(word, notes)))
 }
 
 /// HAProxy falls back in the same way in TCP mode (`proxy_cfg_ensure_no_http`).

@@ -68,7 +68,7 @@ pub(super) const DIRECTIVES: &[Directive] = &[
     Directive::unsupported("external-check", GLOBAL, "the process starts no other"),
     Directive::unsupported("expose-experimental-directives", GLOBAL, "there are no experimental directives"),
     Directive::unsupported("cluster-secret", GLOBAL, "there is no QUIC here"),
-    Directive::unsupported("pp2-never-send-local", GLOBAL, "the PROXY protocol is not spoken"),
+    Directive::unsupported("pp2-never-send-local", GLOBAL, "checks say that they speak for nobody"),
     Directive::unsupported("server-state-base", GLOBAL, "the state of servers is not kept over a restart"),
     Directive::unsupported("server-state-file", GLOBAL, "the state of servers is not kept over a restart"),
     Directive::unsupported("maxconnrate", GLOBAL, "the rate of connections is not limited"),

@@ -14,7 +14,7 @@ fn the_published_configuration_gives_its_timers_options_and_servers() {
     assert_eq!(proxy.client_keepalive, Keepalive { on: true, ..Keepalive::default() });
     assert!(!proxy.server_keepalive.on);
     assert_eq!((proxy.mode, proxy.balance, proxy.retries), (Mode::Tcp, Balance::LeastConn, 3));
-    assert!(proxy.redispatch && proxy.tcplog && proxy.log_global);
+    assert!(proxy.redispatch && proxy.log_format.is_some() && proxy.log_global);
     assert_eq!(proxy.servers[1].name, "s2");
     assert_eq!(proxy.servers[1].address, ServerAddress { host: "172.19.19.80".to_owned(), port: Some(5672) });
     assert_eq!(proxy.servers[0].check, Some(Check { interval: Duration::from_secs(5), ..Check::default() }));
@@ -111,7 +111,11 @@ fn a_session_has_the_clients_timers_of_its_frontend_and_the_servers_of_its_backe
     assert!(session.client_keepalive.on && session.server_keepalive.on);
     let frontend = read.frontend("f").unwrap();
     assert_eq!(frontend.default_backend.as_deref(), Some("b"));
-    assert_eq!(frontend.use_backends[0].condition.as_deref(), Some("if { src 10.0.0.1 }"));
+    let holds = |source: &str| {
+        let ends = Ends { source: source.parse().unwrap(), destination: None };
+        frontend.use_backends[0].condition.as_ref().unwrap().holds(&frontend.acls, ends)
+    };
+    assert_eq!([holds("10.0.0.1:5"), holds("10.0.0.2:5")], [true, false]);
 }
 
 #[test]

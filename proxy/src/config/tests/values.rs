@@ -190,6 +190,6 @@ fn tcp_ut_is_forgotten_for_a_server_that_is_written_with_its_name_and_said_to_be
 #[test]
 fn httplog_in_tcp_mode_is_tcplog_as_haproxy_has_it() {
     let (proxy, notes) = listened(" option httplog clf");
-    assert!(proxy.tcplog);
+    assert_eq!(proxy.log_format, Some(SessionFormat::tcplog()));
     assert_eq!(notes, ["haproxy.cfg:8:2: `option httplog` is for HTTP mode; it is taken for `option tcplog`"]);
 }

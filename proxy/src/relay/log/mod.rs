@@ -3,14 +3,14 @@
 //! ```text
 //! mod.rs      a line and its targets
 //! target.rs   one target: how a line is dressed for it, and sent
-//! tcplog.rs   a session's line
+//! session.rs  a session's line
 //! wall.rs     dates
 //! ```
 //!
 //! Nothing here waits: a line that a target does not take at once is lost, as with HAProxy.
 
+pub mod session;
 mod target;
-pub mod tcplog;
 pub mod wall;
 
 use std::time::SystemTime;

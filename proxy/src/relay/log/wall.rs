@@ -15,7 +15,20 @@ pub fn accept_date(at: SystemTime) -> String {
     local(at).strftime("%d/%b/%Y:%H:%M:%S.%3f").to_string()
 }
 
-/// The same with microseconds, as the list of sessions has it.
+/// `23/Nov/2026:06:35:44 +0000`: the same in the time of Greenwich (manual, 8.2.6, `%T`).
+#[must_use]
+pub fn gmt_date(at: SystemTime) -> String {
+    let at = Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(TimeZone::UTC);
+    at.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string()
+}
+
+/// `23/Nov/2026:07:35:44 +0100`: the same with the time zone (manual, 8.2.6, `%Tl`).
+#[must_use]
+pub fn local_date(at: SystemTime) -> String {
+    local(at).strftime("%d/%b/%Y:%H:%M:%S %z").to_string()
+}
+
+/// [`accept_date`] with microseconds, as the list of sessions has it.
 #[must_use]
 pub fn session_date(at: SystemTime) -> String {
     local(at).strftime("%d/%b/%Y:%H:%M:%S.%6f").to_string()

@@ -100,6 +100,8 @@ pub struct Process<'a> {
     pub started: (Moment, SystemTime),
     /// Clients so far.
     pub accepted: u64,
+    /// Sessions so far.
+    pub begun: u64,
     /// How many it may have at once.
     pub maxconn: u32,
     /// How many that can be at most.

@@ -34,7 +34,7 @@ fn show(view: &View<'_>) -> String {
         ("Hard_maxconn", process.most.to_string()),
         ("CurrConns", view.sessions.len().to_string()),
         ("CumConns", process.accepted.to_string()),
-        ("CumReq", process.accepted.to_string()),
+        ("CumReq", process.begun.to_string()),
         ("node", process.node.into()),
         ("Stopping", u8::from(process.stopping).to_string()),
         ("Listeners", view.listeners.len().to_string()),

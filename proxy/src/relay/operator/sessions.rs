@@ -50,8 +50,8 @@ pub(super) const COMMANDS: &[Command] = &[
 fn show(view: &View<'_>, words: &[&str]) -> Answer {
     let mut text = String::new();
     match words.first() {
-        None => view.sessions.iter().for_each(|(_, session)| line(session, view, &mut text)),
-        Some(&"all") => view.sessions.iter().for_each(|(_, session)| full(session, view, &mut text)),
+        None => begun(view).for_each(|(_, session)| line(session, view, &mut text)),
+        Some(&"all") => begun(view).for_each(|(_, session)| full(session, view, &mut text)),
         Some(word) => match number(word).and_then(|number| find(view, number)) {
             Some((_, session)) => full(session, view, &mut text),
             None => text.push_str("Session not found.\n"),
@@ -60,8 +60,13 @@ fn show(view: &View<'_>, words: &[&str]) -> Answer {
     Answer::Text(text)
 }
 
+/// The sessions without those whose client has yet to say for whom it speaks.
+fn begun<'a>(view: &View<'a>) -> impl Iterator<Item = (Key, &'a Session)> {
+    view.sessions.iter().filter(|(_, session)| !matches!(session.stage, Stage::Introducing(_)))
+}
+
 fn find<'a>(view: &View<'a>, number: u64) -> Option<(Key, &'a Session)> {
-    view.sessions.iter().find(|(_, session)| session.story.number == number)
+    begun(view).find(|(_, session)| session.story.number == number)
 }
 
 /// A number as strtoul(3) reads it.
@@ -117,6 +122,7 @@ const CLOSED: u8 = 10;
 
 fn state(stage: Stage) -> u8 {
     match stage {
+        Stage::Introducing(_) => 0,
         Stage::Asking => 1,
         Stage::Queued(_) => 2,
         Stage::Pausing(_) => 3,

@@ -102,7 +102,7 @@ fn show(view: &View<'_>, words: &[&str]) -> Answer {
             rows.push((one.number, 0, frontend(view, place, one)));
         }
     }
-    for (place, one) in view.backends.iter().enumerate() {
+    for (place, one) in view.backends.iter().enumerate().filter(|(_, one)| !one.stands_in) {
         for (server, its) in one.servers.iter().enumerate() {
             if wanted(&one.name, one.number, SERVER, its.number) {
                 rows.push((one.number, 1, server_row(view, (place, server), one, its)));

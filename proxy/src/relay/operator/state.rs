@@ -15,7 +15,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     answer: |view, words| {
         let only = words.first();
         let shown: Vec<&Backend> =
-            view.backends.iter().filter(|one| only.is_none_or(|name| one.name == *name)).collect();
+            view.backends.iter().filter(|one| !one.stands_in && only.is_none_or(|name| one.name == *name)).collect();
         if only.is_some() && shown.is_empty() {
             return "Can't find backend.\n".into();
         }

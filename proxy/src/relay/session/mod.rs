@@ -17,19 +17,25 @@ mod leg;
 mod transfer;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::SystemTime;
+
+use rustix::io::Errno;
 
 pub use cause::{Cause, Side, Timer};
 pub use leg::{Leg, Limits};
 pub use transfer::Flow;
 
 use super::buffers::Buffers;
+use super::log::session::Times;
 use super::moment::{Limit, Moment};
 use crate::log::{Phase, Termination};
 
 /// How far the server's side is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
+    /// Its client has yet to say whom it speaks for, until then.
+    Introducing(Moment),
     /// It needs a server.
     Asking,
     /// It waits for a place at a server, until then.
@@ -51,6 +57,7 @@ impl Stage {
     fn phase(self) -> Phase {
         match self {
             Stage::Queued(_) => Phase::Queue,
+            Stage::Introducing(_) => Phase::Request,
             Stage::Asking | Stage::Assigned | Stage::Pausing(_) | Stage::Connecting(_) => Phase::Connect,
             Stage::Established | Stage::Over => Phase::Data,
         }
@@ -59,7 +66,9 @@ impl Stage {
     #[must_use]
     pub fn until(self) -> Moment {
         match self {
-            Stage::Queued(until) | Stage::Pausing(until) | Stage::Connecting(until) => until,
+            Stage::Introducing(until) | Stage::Queued(until) | Stage::Pausing(until) | Stage::Connecting(until) => {
+                until
+            }
             _ => Moment::NEVER,
         }
     }
@@ -70,12 +79,22 @@ impl Stage {
 pub struct Story {
     /// Its number, counted from the proxy's start.
     pub number: u64,
+    /// Its number among the sessions that began, from 0 on.
+    pub turn: u64,
     /// The client's address.
     pub client: SocketAddr,
+    /// The address that the client came to, where it is asked for.
+    pub came_to: Option<SocketAddr>,
+    /// What the socket is called that it came to.
+    pub entrance: Arc<str>,
     /// When it was accepted, by the proxy's clock and by the wall's.
     pub accepted: (Moment, SystemTime),
     /// The socket that it came in by, by its place.
     pub listener: usize,
+    /// When it began: the client has said whom it speaks for, or was not asked.
+    pub began: Moment,
+    /// Both ends of the last connection to a server, the proxy's and the server's, where they are told.
+    pub upstream: Option<(SocketAddr, SocketAddr)>,
     /// The frontend, by its place.
     pub frontend: usize,
     /// The backend, by its place.
@@ -98,6 +117,25 @@ pub struct Story {
     pub failure: Option<Cause>,
     /// Its positions in queues, added up: of servers, and of the backend.
     pub queued: (u32, u32),
+    /// Whether its line is written.
+    pub logged: bool,
+}
+
+impl Story {
+    /// How long it took, if it ends at this moment. HAProxy counts whole milliseconds from the beginning, and takes differences of these.
+    #[must_use]
+    pub fn times(&self, end: Moment) -> Times {
+        let ms = |at: Moment| u64::try_from(at.since(self.accepted.0).as_millis()).unwrap_or(u64::MAX);
+        let [began, end] = [self.began, end].map(ms);
+        let (assigned, connected) = (self.assigned.map(ms), self.connected.map(ms));
+        Times {
+            handshake: Some(began),
+            queue: assigned.map(|assigned| assigned.saturating_sub(began)),
+            connect: connected.zip(assigned).map(|(connected, assigned)| connected.saturating_sub(assigned)),
+            data: connected.map(|connected| end.saturating_sub(connected)),
+            total: end,
+        }
+    }
 }
 
 /// A session.
@@ -315,6 +353,13 @@ impl Session {
         self.server.abandon();
         self.server.close();
         self.stage = Stage::Over;
+    }
+
+    /// Its client has broken off before anything began.
+    pub fn end_at_once(&mut self, errno: Errno) {
+        self.termination = Some(Termination { cause: crate::log::Cause::ClientAbort, phase: Phase::Request });
+        self.give_up(Cause::Broken(Side::Client, errno));
+        self.client.close();
     }
 
     /// Ends it for a reason that is neither leg's: the server gets what waits for it and no more (`stream_shutdown`).

@@ -6,13 +6,13 @@ use std::time::SystemTime;
 
 use rustix::io::Errno;
 
+use super::introduce::admit;
 use super::{Owner, Worker};
 use crate::config::Severity;
 use crate::relay::frontend::Listener;
 use crate::relay::listening;
-use crate::relay::log::tcplog;
 use crate::relay::poll::{Key, Token};
-use crate::relay::session::{Leg, Session, Side, Stage, Story};
+use crate::relay::session::{Leg, Limits, Session, Side, Stage, Story};
 use crate::relay::socket;
 
 /// How many clients are taken before others have their turn.
@@ -72,25 +72,38 @@ impl Worker {
         }
     }
 
-    fn open(&mut self, listener: usize, socket: OwnedFd, client: SocketAddr) {
-        let at = &mut self.parts.listeners[listener];
-        let place = at.frontend;
-        let frontend = &mut self.parts.frontends[place];
-        let backend = &mut self.parts.backends[frontend.backend];
+    /// A client has connected: rules decide whether it is taken, and whether its session begins at once.
+    fn open(&mut self, place: usize, socket: OwnedFd, client: SocketAddr) {
+        let listener = &mut self.parts.listeners[place];
+        let frontend = &mut self.parts.frontends[listener.frontend];
+        self.accepted += 1;
+        frontend.counters.total += 1;
+        let came_to = frontend.asks_for_destination().then(|| socket::local(&socket)).flatten();
+        let decision = admit(&frontend.rules, client, came_to);
+        if decision.rejected {
+            socket::reset_on_close(&socket);
+            return;
+        }
         // A client that has gone already has no options any more; reading will tell.
         let _ = socket::accepted(&socket, &frontend.keepalive);
-        if let Some(less) = at.smaller_segments {
+        if let Some(less) = listener.smaller_segments {
             let _ = listening::reduce_segments(&socket, less);
         }
-        at.sessions += 1;
-        self.accepted += 1;
+        listener.sessions += 1;
+        frontend.sessions += 1;
+        frontend.counters.there_are(frontend.sessions);
         let story = Story {
             number: self.accepted,
+            turn: 0,
             client,
+            came_to,
+            entrance: listener.name.clone(),
             accepted: (self.now, SystemTime::now()),
-            listener,
-            frontend: place,
-            backend: frontend.backend,
+            listener: place,
+            began: self.now,
+            frontend: listener.frontend,
+            backend: frontend.backends.default,
+            upstream: None,
             server: None,
             holds_place: false,
             counted: false,
@@ -100,29 +113,30 @@ impl Worker {
             redispatched: false,
             failure: None,
             queued: (0, 0),
+            logged: false,
         };
-        (frontend.sessions, backend.sessions) = (frontend.sessions + 1, backend.sessions + 1);
-        for (counters, sessions) in
-            [(&mut frontend.counters, frontend.sessions), (&mut backend.counters, backend.sessions)]
-        {
-            counters.total += 1;
-            counters.there_are(sessions);
+        let leg = Leg::accepted(socket, frontend.limits, self.now);
+        let mut session = Session::new(story, leg, Leg::absent(Limits::default()));
+        let speaks_for_others = listener.accepts_proxy || decision.expects_proxy;
+        if speaks_for_others {
+            session.stage = Stage::Introducing(self.now.after(frontend.limits.ordinary));
         }
-        let server = Leg::absent(backend.limits).closed_at_once(backend.nolinger);
-        let session = Session::new(story, Leg::accepted(socket, frontend.limits, self.now), server);
         let key = self.sessions.insert(session);
         let entered = self.sessions.get(key).and_then(|session| session.leg(Side::Client).socket());
         let entered = entered.map(|socket| self.poll.connection(socket, Token::Client(key)));
         if !matches!(entered, Some(Ok(()))) {
             // Nothing would ever be heard of it.
-            self.end(key);
-            return;
+            self.forget(key);
+        } else if speaks_for_others || self.begin(key) {
+            self.advance(key);
         }
-        self.advance(key);
     }
 
     /// Does for a session all that can be done now.
     pub(super) fn advance(&mut self, key: Key) {
+        if !self.introduce(key) {
+            return;
+        }
         let now = self.now;
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.expire(now);
@@ -152,7 +166,7 @@ impl Worker {
     }
 
     /// A session is over: it is logged and forgotten, and others get its places.
-    fn end(&mut self, key: Key) {
+    pub(super) fn end(&mut self, key: Key) {
         self.leave_server(key);
         let Some(session) = self.sessions.get(key) else { return };
         let (frontend, backend) = (session.story.frontend, session.story.backend);
@@ -162,13 +176,11 @@ impl Worker {
         if let Some(place) = session.story.server {
             self.parts.backends[backend].servers[place].counters.passed(up, down);
         }
-        // There is none any more while the process stops.
-        if let Some(listener) = self.parts.listeners.get_mut(session.story.listener) {
-            listener.sessions = listener.sessions.saturating_sub(1);
-        }
+        self.leave_listener(session.story.listener);
         self.parts.backends[backend].sessions -= 1;
-        self.log_session(session);
-        self.timers.forget(Owner::Session(key), session.woken);
+        let woken = session.woken;
+        self.log_session(key, false);
+        self.timers.forget(Owner::Session(key), woken);
         self.sessions.remove(key);
         if self.sessions.is_empty() {
             self.sessions.rest();
@@ -178,33 +190,11 @@ impl Worker {
         self.resume();
     }
 
-    fn log_session(&self, session: &Session) {
-        let story = &session.story;
-        let (frontend, backend) = (&self.parts.frontends[story.frontend], &self.parts.backends[story.backend]);
-        let normal = session.termination().cause == crate::log::Cause::Normal;
-        let silent = session.flow(Side::Client).total == 0;
-        let logging = &frontend.logging;
-        if !frontend.tcplog
-            || frontend.logs.targets.is_empty()
-            || logging.dontlognull && silent
-            || logging.dontlog_normal && normal
-        {
-            return;
+    /// A client is no longer one of those that came in by a socket.
+    pub(super) fn leave_listener(&mut self, place: usize) {
+        // There is none any more while the process stops.
+        if let Some(listener) = self.parts.listeners.get_mut(place) {
+            listener.sessions = listener.sessions.saturating_sub(1);
         }
-        let server = story.server.map(|place| &backend.servers[place]);
-        let count = |sessions: usize| u32::try_from(sessions).unwrap_or(u32::MAX);
-        let around = tcplog::Around {
-            frontend: &frontend.name,
-            backend: &backend.name,
-            server: server.map(|server| server.name.as_str()),
-            connections: [
-                count(self.sessions.len()),
-                frontend.sessions,
-                backend.sessions,
-                server.map_or(0, |server| server.current),
-            ],
-        };
-        let severity = if logging.separate_errors && !normal { Severity::Error } else { Severity::Info };
-        self.log(&frontend.logs, severity, &tcplog::line(session, &around, self.now));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use super::Worker;
 use crate::config::Severity;
 use crate::relay::backend::{Found, Served};
@@ -9,7 +11,8 @@ use crate::relay::counters::Counters;
 use crate::relay::moment::Limit;
 use crate::relay::outgoing::Error;
 use crate::relay::poll::{Key, Token};
-use crate::relay::session::{Cause, Side, Stage};
+use crate::relay::proxy_protocol::{self, Header, Version};
+use crate::relay::session::{Cause, Session, Side, Stage};
 use crate::relay::socket;
 
 /// How long a refused connection is not tried again at the same server, unless `timeout connect` is shorter
@@ -80,6 +83,7 @@ impl Worker {
         let now = self.now;
         let Some(session) = self.sessions.get_mut(key) else { return };
         let Some(place) = session.story.server else { return };
+        let tells_upstream = self.parts.frontends[session.story.frontend].tells_upstream();
         let number = session.story.backend;
         let backend = &mut self.parts.backends[number];
         let server = &mut backend.servers[place];
@@ -91,6 +95,9 @@ impl Worker {
         });
         match entered {
             Ok(socket) => {
+                if tells_upstream {
+                    session.story.upstream = socket::local(&socket).map(|near| (near, server.address));
+                }
                 session.attempt(socket, now.after(backend.connect));
                 session.story.counted = true;
                 server.current += 1;
@@ -109,12 +116,18 @@ impl Worker {
 
     fn establish(&mut self, key: Key) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        let tunnel = self.parts.backends[session.story.backend].tunnel;
-        session.establish(tunnel, self.now);
-        let (backend, place) = (session.story.backend, session.story.server);
-        if let Some(place) = place {
-            self.observe(backend, place, true);
+        let story = &session.story;
+        let (number, place) = (story.backend, story.server);
+        let backend = &self.parts.backends[number];
+        let version = place.and_then(|place| backend.servers[place].send_proxy);
+        if let Some(Err(errno)) = version.map(|version| name_client(session, version)) {
+            return self.failed(key, Cause::ConnectFailed(errno), true);
         }
+        session.establish(backend.tunnel, self.now);
+        if let Some(place) = place {
+            self.observe(number, place, true);
+        }
+        self.log_early(key);
     }
 
     /// A connection could not be made: it is tried again, here or elsewhere, or given up.
@@ -247,4 +260,15 @@ impl Worker {
         let (at_server, at_any) = &mut session.story.queued;
         *(if served.at_server { at_server } else { at_any }) += served.left.position;
     }
+}
+
+/// Names a session's client to its server, in the first bytes of the connection.
+fn name_client(session: &Session, version: Version) -> Result<(), Errno> {
+    let Some(socket) = session.leg(Side::Server).socket() else { return Ok(()) };
+    let its_own = || session.leg(Side::Client).socket().and_then(socket::local);
+    let header = match session.story.came_to.or_else(its_own) {
+        Some(destination) => Header::For { source: session.story.client, destination },
+        None => Header::Itself,
+    };
+    socket::transmit_all(socket, &proxy_protocol::write(version, header))
 }

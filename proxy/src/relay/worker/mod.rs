@@ -3,11 +3,13 @@
 //! ```text
 //! mod.rs      the loop
 //! clients.rs  from an accepted client to a session, and its end
+//! introduce.rs  what a client says before its session, and whether it has one
 //! connect.rs  a session's way to a server
 //! health.rs   servers that go down and come up
 //! observe.rs  what sessions tell of a server's health
 //! warm_up.rs  servers that take their load step by step
 //! orders.rs   what operators order
+//! log.rs      what is logged of a session, and when
 //! stop.rs     signals, and the end of the process
 //! ```
 //!
@@ -16,6 +18,8 @@
 mod clients;
 mod connect;
 mod health;
+mod introduce;
+mod log;
 mod observe;
 mod orders;
 mod stop;
@@ -31,14 +35,12 @@ use super::backend::Backend;
 use super::buffers::Buffers;
 use super::check::Check;
 use super::frontend::{Frontend, Listener, Logs};
-use super::log::Line;
 use super::moment::Moment;
 use super::operator::{self, Answer, Operators};
 use super::poll::{Key, Poll, Ready, Token};
 use super::session::Side;
 use super::sessions::Sessions;
 use super::timers::Timers;
-use crate::config::Severity;
 
 /// Who is woken by a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +91,8 @@ pub struct Worker {
     sessions: Sessions,
     /// Sessions so far.
     accepted: u64,
+    /// Sessions that began so far.
+    begun: u64,
     /// When it began to work, by its clock and by the wall's.
     started: (Moment, SystemTime),
     /// Sessions that can go on at once.
@@ -116,6 +120,7 @@ impl Worker {
             timers: Timers::default(),
             sessions: Sessions::default(),
             accepted: 0,
+            begun: 0,
             started: (Moment::now(), SystemTime::now()),
             ready: VecDeque::new(),
             parts,
@@ -141,13 +146,15 @@ impl Worker {
     pub fn run(&mut self) -> std::io::Result<()> {
         let mut happened = Vec::new();
         while !self.is_done() {
-            let until = self.ready.is_empty().then(|| self.timers.next());
+            // Those that become ready now have their turn behind the next events.
+            let ready = self.ready.len();
+            let until = (ready == 0).then(|| self.timers.next());
             self.poll.wait(until, &mut happened)?;
             self.now = Moment::now();
-            for (token, ready) in happened.drain(..) {
-                self.happened(token, ready);
+            for (token, told) in happened.drain(..) {
+                self.happened(token, told);
             }
-            for _ in 0..self.ready.len() {
+            for _ in 0..ready {
                 if let Some(key) = self.ready.pop_front() {
                     self.advance(key);
                 }
@@ -248,21 +255,13 @@ impl Worker {
                 pid: self.pid,
                 started: self.started,
                 accepted: self.accepted,
+                begun: self.begun,
                 maxconn: self.parts.maxconn,
                 most: self.parts.fits,
                 node: &self.parts.host,
                 stopping: self.parts.stop.is_stopping(),
             },
             now: self.now,
-        }
-    }
-
-    /// Writes a line to these targets.
-    fn log(&self, logs: &Logs, severity: Severity, text: &str) {
-        let line =
-            Line { severity, at: SystemTime::now(), tag: &logs.tag, pid: self.pid, host: &self.parts.host, text };
-        for target in &logs.targets {
-            target.send(&line);
         }
     }
 }

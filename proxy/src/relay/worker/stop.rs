@@ -87,8 +87,9 @@ impl Worker {
         self.parts.listeners.clear();
         self.parts.checks.clear();
         for frontend in &self.parts.frontends {
-            let backend = &self.parts.backends[frontend.backend];
-            let taken_behind = if backend.name == frontend.name { backend.counters.total } else { 0 };
+            let backend = &self.parts.backends[frontend.backends.default];
+            let taken_behind =
+                if backend.is_listen && backend.name == frontend.name { backend.counters.total } else { 0 };
             let text = format!(
                 "Proxy {} stopped (cumulated conns: FE: {}, BE: {taken_behind}).",
                 frontend.name, frontend.counters.total
