@@ -97,6 +97,8 @@ pub struct StatsSocket {
     pub user: Option<Identity>,
     /// The file's group.
     pub group: Option<Identity>,
+    /// Whether another process gets the listening sockets there (`expose-fd listeners`).
+    pub exposes_listeners: bool,
     /// Where it is.
     pub position: Position,
 }

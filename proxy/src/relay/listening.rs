@@ -34,29 +34,21 @@ mod options {
         FastOpen, Both, libc::IPPROTO_TCP, libc::TCP_FASTOPEN, i32);
 }
 
-/// A socket that listens on one of the addresses of a `bind` line of this proxy, in a process that has so many sessions at most. Clients'
-/// sockets inherit what is set here.
+/// A socket that listens on one of the addresses of a `bind` line of this proxy, in a process that has so many sessions at most: a new one,
+/// or one that was taken over. Clients' sockets inherit what is set here.
 ///
 /// # Errors
 /// As socket(2), setsockopt(2), bind(2), listen(2).
-pub fn listening(address: SocketAddr, line: &Bind, proxy: &Proxy, most: u32) -> Result<OwnedFd, Errno> {
+pub fn listening(
+    address: SocketAddr,
+    line: &Bind,
+    proxy: &Proxy,
+    most: u32,
+    taken: Option<OwnedFd>,
+) -> Result<OwnedFd, Errno> {
     let backlog = line.backlog.or(proxy.backlog).or(line.maxconn).or(proxy.maxconn).unwrap_or(most);
     let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
-    let socket = tcp(address)?;
-    set_socket_reuseaddr(&socket, true)?;
-    // A new process takes over from an old one without a moment in which nobody listens (HAProxy, management guide, 4).
-    set_socket_reuseport(&socket, true)?;
-    if line.transparent && setsockopt(&socket, IpTransparent, &true).is_err() {
-        // It needs no privilege, and is enough to be bound; HAProxy falls back in the same way (`sock_inet4_make_foreign`).
-        setsockopt(&socket, IpFreebind, &true).map_err(errno)?;
-    }
-    if let Some(interface) = &line.interface {
-        setsockopt(&socket, BindToDevice, &OsString::from(interface)).map_err(errno)?;
-    }
-    if let (true, Some(only)) = (address.is_ipv6(), line.ipv6_only) {
-        set_ipv6_v6only(&socket, only)?;
-    }
-    bind(&socket, &address)?;
+    let socket = taken.map_or_else(|| bound(address, line), Ok)?;
     if proxy.nolinger {
         set_socket_linger(&socket, Some(Duration::ZERO))?;
     }
@@ -74,6 +66,26 @@ pub fn listening(address: SocketAddr, line: &Bind, proxy: &Proxy, most: u32) -> 
     }
     listen(&socket, backlog)?;
     set_tcp_quickack(&socket, !proxy.smart_accept)?;
+    Ok(socket)
+}
+
+/// A socket that is bound to an address and does not listen yet.
+fn bound(address: SocketAddr, line: &Bind) -> Result<OwnedFd, Errno> {
+    let socket = tcp(address)?;
+    set_socket_reuseaddr(&socket, true)?;
+    // A new process takes over from an old one without a moment in which nobody listens (HAProxy, management guide, 4).
+    set_socket_reuseport(&socket, true)?;
+    if line.transparent && setsockopt(&socket, IpTransparent, &true).is_err() {
+        // It needs no privilege, and is enough to be bound; HAProxy falls back in the same way (`sock_inet4_make_foreign`).
+        setsockopt(&socket, IpFreebind, &true).map_err(errno)?;
+    }
+    if let Some(interface) = &line.interface {
+        setsockopt(&socket, BindToDevice, &OsString::from(interface)).map_err(errno)?;
+    }
+    if let (true, Some(only)) = (address.is_ipv6(), line.ipv6_only) {
+        set_ipv6_v6only(&socket, only)?;
+    }
+    bind(&socket, &address)?;
     Ok(socket)
 }
 

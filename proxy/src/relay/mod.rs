@@ -12,6 +12,7 @@
 //! queue.rs     sessions that wait for a place
 //! listening.rs, outgoing.rs: sockets as `bind` and `server` lines describe them
 //! check.rs     its health checks
+//! takeover.rs  listening sockets from one process to the next
 //! operator/    the stats socket
 //! proxy_protocol.rs  for whom a connection speaks, in its first bytes
 //! log/         what is logged, and where it goes
@@ -44,6 +45,7 @@ mod session;
 mod sessions;
 mod socket;
 mod start;
+mod takeover;
 mod timers;
 mod worker;
 

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::{Gid, Group, Uid, User};
+use nix::sys::signal::Signal;
+use nix::unistd::{Gid, Group, Pid, Uid, User};
 
 use super::backend::{Backend, Parts as BackendParts};
 use super::balance;
@@ -27,6 +28,7 @@ use super::pipe::Pipes;
 use super::proxy_protocol::Version;
 use super::server::{Health, Server, State};
 use super::session::Limits;
+use super::takeover::Taken;
 use super::worker::{Parts, Stop, Worker};
 use crate::config::{
     self, Bind, BindAddress, Configuration, Global, Identity, LogHostname, LogTarget, Position, Proxy, SectionKind,
@@ -70,23 +72,27 @@ fn machine(doing: &str, cause: impl Into<std::io::Error>) -> Error {
     Error::Machine { doing: doing.to_owned(), cause: cause.into() }
 }
 
-/// Binds and looks up all that the configuration names, and gives up privileges behind that.
+/// Binds and looks up all that the configuration names; sockets that a process has which is asked at `old` are taken over.
 ///
 /// # Errors
 /// When an address cannot be bound, a name cannot be looked up, a user does not exist.
-pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
+pub fn start(configuration: &Configuration, old: Option<&Path>) -> Result<Parts, Error> {
     let global = &configuration.global;
     let descriptors = raise_descriptors(global)?;
     let pipes = Pipes::most(descriptors);
     let fits = u32::try_from(descriptors.saturating_sub(RESERVE + 2 * pipes) / 2).unwrap_or(u32::MAX).max(1);
     let maxconn = global.maxconn.map_or(fits, |most| most.min(fits));
+    let taking = |path: &Path| {
+        Taken::from(path).map_err(|e| machine(&format!("taking the sockets over from {}", path.display()), e))
+    };
+    let mut taken = old.map(taking).transpose()?.unwrap_or_default();
     let mut targets = Targets::default();
     let numbers = numbers(&configuration.proxies);
     let (mut backends, checks, places) = backends(configuration, &numbers, maxconn, &mut targets)?;
     let (mut frontends, mut listeners) = (Vec::new(), Vec::new());
     for proxy in configuration.proxies.iter().filter(|proxy| proxy.takes_clients() && !proxy.disabled) {
         for ((address, line), name) in addresses(proxy).zip(entrances(proxy)) {
-            let socket = listening::listening(address, line, proxy, maxconn)
+            let socket = listening::listening(address, line, proxy, maxconn, taken.at(address))
                 .map_err(|e| asked(&line.position, format!("listening on {address}"), e))?;
             listeners.push(Listener::new(socket, name, frontends.len(), line));
         }
@@ -121,16 +127,20 @@ pub fn start(configuration: &Configuration) -> Result<Parts, Error> {
     Ok(Parts { frontends, listeners, backends, checks, spread_checks, operators, logs, maxconn, fits, pipes, host, stop })
 }
 
-/// Gives up privileges and works until it is stopped.
+/// Tells those who came before to stop, gives up privileges, and works until it is stopped.
 ///
 /// # Errors
 /// When there is no such user, or waiting fails.
-pub fn work(parts: Parts, global: &Global) -> Result<(), Error> {
+pub fn work(parts: Parts, global: &Global, stop: &[(Pid, Signal)]) -> Result<(), Error> {
     if let Some(path) = &global.pidfile {
         let written = fs::write(path, format!("{}\n", std::process::id()));
         written.map_err(|e| machine(&format!("writing {}", path.display()), e))?;
     }
     let mut worker = Worker::new(parts).map_err(|e| machine("preparing to wait for sockets", e))?;
+    for (pid, signal) in stop {
+        // One that has ended already need not be stopped.
+        let _ = nix::sys::signal::kill(*pid, *signal);
+    }
     drop_privileges(global)?;
     worker.run().map_err(|e| machine("waiting for sockets", e))
 }
@@ -326,7 +336,7 @@ fn operators(global: &Global) -> Result<Operators, Error> {
     for socket in &stats.sockets {
         let BindAddress::Unix(path) = &socket.address else { continue };
         let failed = |e: std::io::Error| asked(&socket.position, format!("listening on {}", path.display()), e);
-        sockets.push((operator_socket(path, socket.mode).map_err(failed)?, socket.level));
+        sockets.push((operator_socket(path, socket.mode).map_err(failed)?, socket.level, socket.exposes_listeners));
         let (user, group) =
             (socket.user.as_ref().map(user).transpose()?, socket.group.as_ref().map(group).transpose()?);
         std::os::unix::fs::chown(path, user.map(Uid::as_raw), group.map(Gid::as_raw)).map_err(failed)?;

@@ -30,6 +30,7 @@ fn socket(arguments: &mut Arguments<'_>) -> Option<StatsSocket> {
         mode: None,
         user: None,
         group: None,
+        exposes_listeners: false,
         position: word.position.clone(),
     };
     if !matches!(address, None | Some(BindAddress::Unix(_) | BindAddress::Other(_))) {
@@ -57,7 +58,9 @@ pub(in super::super) const SETTINGS: &[Setting<StatsSocket>] = &[
     Setting::new("uid", "<number>", "the file's owner", |socket, a| socket.user = identity(a, true)),
     Setting::new("group", "<name>", "the file's group", |socket, a| socket.group = identity(a, false)),
     Setting::new("gid", "<number>", "the file's group", |socket, a| socket.group = identity(a, true)),
-    Setting::other("expose-fd", 1, Status::Unsupported, "sockets are not handed on"),
+    Setting::new("expose-fd", "listeners", "a new process gets the listening sockets there (`-x`)", |socket, a| {
+        socket.exposes_listeners = a.one_of(&[("listeners", true)]).unwrap_or(false);
+    }),
     Setting::other("severity-output", 1, Status::Unsupported, "answers have no severity"),
     Setting::other("name", 1, Status::Moot, "sockets for operators are known by their paths"),
     Setting::other("id", 1, Status::Moot, "sockets for operators are known by their paths"),

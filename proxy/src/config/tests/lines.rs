@@ -131,8 +131,15 @@ const SERVER: &[(&str, &str)] = &[
     ("no-send-proxy-v2", ""),
 ];
 
-const STATS_SOCKET: &[(&str, &str)] =
-    &[("level", "admin"), ("mode", "600"), ("user", "haproxy"), ("uid", "1"), ("group", "haproxy"), ("gid", "1")];
+const STATS_SOCKET: &[(&str, &str)] = &[
+    ("level", "admin"),
+    ("mode", "600"),
+    ("user", "haproxy"),
+    ("uid", "1"),
+    ("group", "haproxy"),
+    ("gid", "1"),
+    ("expose-fd", "listeners"),
+];
 
 /// What these samples leave out: texts to the end of the line, what is warned of in any case, what is about the whole of a
 /// proxy, and what [`listen`] has.

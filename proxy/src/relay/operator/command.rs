@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use super::{info, limits, servers, sessions, stat, state, talk};
+use super::{info, limits, servers, sessions, stat, state, takeover, talk};
 use crate::config::StatsLevel;
 use crate::relay::backend::Backend;
 use crate::relay::check::Check;
@@ -22,6 +22,7 @@ const FAMILIES: &[&[Command]] = &[
     state::COMMANDS,
     stat::COMMANDS,
     info::COMMANDS,
+    takeover::COMMANDS,
 ];
 
 /// Something that can be said on the socket.
@@ -45,6 +46,8 @@ pub enum Answer {
     Prompt,
     /// The operator leaves.
     Quit,
+    /// The listening sockets are handed over, where that is allowed, and the operator leaves.
+    Sockets,
 }
 
 impl From<&str> for Answer {

@@ -10,6 +10,7 @@
 //! state.rs     show servers state
 //! stat.rs      show stat
 //! info.rs      show info
+//! takeover.rs  _getsocks
 //! ```
 
 mod command;
@@ -19,6 +20,7 @@ mod servers;
 mod sessions;
 mod stat;
 mod state;
+mod takeover;
 mod talk;
 
 use std::io::{ErrorKind, Read, Write as _};
@@ -28,9 +30,11 @@ use std::time::Duration;
 
 pub use command::{Answer, Order, Process, View, answer};
 
+use super::frontend::Listener;
 use super::moment::{Limit, Moment};
 use super::poll::Key;
 use super::sessions::Keyed;
+use super::takeover::give;
 use crate::config::StatsLevel;
 
 /// The longest line, as HAProxy's buffer limits it (manual, 3.2 `tune.bufsize`).
@@ -39,7 +43,7 @@ const LONGEST: usize = 16_384;
 /// The stats sockets, and who is connected to them.
 #[derive(Debug, Default)]
 pub struct Operators {
-    sockets: Vec<(UnixListener, StatsLevel)>,
+    sockets: Vec<(UnixListener, StatsLevel, bool)>,
     connected: Keyed<Operator>,
     /// `stats timeout`.
     limit: Limit,
@@ -51,6 +55,8 @@ pub struct Operators {
 struct Operator {
     stream: UnixStream,
     level: StatsLevel,
+    /// Whether it gets the listening sockets if it asks for them.
+    takes_over: bool,
     /// What was said and is not answered yet.
     asked: Vec<u8>,
     /// What is to be written.
@@ -66,21 +72,21 @@ struct Operator {
 }
 
 impl Operators {
-    /// The sockets, ready to be asked; an operator may be silent for `limit`.
+    /// The sockets, each with its level and whether listening sockets are handed over there; an operator may be silent for `limit`.
     #[must_use]
-    pub fn new(sockets: Vec<(UnixListener, StatsLevel)>, limit: Duration, most: usize) -> Operators {
+    pub fn new(sockets: Vec<(UnixListener, StatsLevel, bool)>, limit: Duration, most: usize) -> Operators {
         Operators { sockets, connected: Keyed::default(), limit: Some(limit).into(), most }
     }
 
     /// The sockets that are listened on.
     pub fn sockets(&self) -> impl Iterator<Item = impl AsFd + '_> {
-        self.sockets.iter().map(|(socket, _)| socket)
+        self.sockets.iter().map(|(socket, ..)| socket)
     }
 
     /// The next operator who waits. One too many is sent away.
     pub fn accept(&mut self, place: usize, now: Moment) -> Option<Key> {
-        let (socket, level) = self.sockets.get(place)?;
-        let (level, (stream, _)) = (*level, socket.accept().ok()?);
+        let (socket, level, takes_over) = self.sockets.get(place)?;
+        let (level, takes_over, (stream, _)) = (*level, *takes_over, socket.accept().ok()?);
         if self.connected.len() >= self.most {
             return None;
         }
@@ -88,6 +94,7 @@ impl Operators {
         Some(self.connected.insert(Operator {
             stream,
             level,
+            takes_over,
             asked: Vec::new(),
             answers: Vec::new(),
             prompts: false,
@@ -134,13 +141,19 @@ impl Operators {
     }
 
     /// Tells an operator what came of a command; what is ordered has been done.
-    pub fn reply(&mut self, key: Key, answer: Answer) {
+    pub fn reply(&mut self, key: Key, answer: Answer, listeners: &[Listener]) {
         let Some(operator) = self.connected.get_mut(key) else { return };
         operator.answered = true;
         match answer {
             Answer::Text(text) => operator.answers.extend_from_slice(text.as_bytes()),
             Answer::Order(_) => {}
             Answer::Prompt => operator.prompts = !operator.prompts,
+            Answer::Sockets => {
+                let sockets = listeners.iter().filter(|_| operator.takes_over).map(|one| one.socket.as_fd());
+                // Whoever asked sees that they do not come.
+                let _ = give(&operator.stream, sockets);
+                return self.dismiss(key);
+            }
             Answer::Quit => return self.dismiss(key),
         }
         operator.answers.extend_from_slice(if operator.prompts { b"\n> " } else { b"\n" });

@@ -39,7 +39,8 @@ pub(super) fn unknown(words: &[&str]) -> String {
 fn list(title: &str, words: &[&str]) -> String {
     let others = |words: &[&str]| {
         let talking = |command: &&Command| COMMANDS.iter().any(|own| own.words == command.words);
-        let mut lines: Vec<String> = begin(words).filter(|command| !talking(command)).map(line).collect();
+        let mut lines: Vec<String> =
+            begin(words).filter(|command| !talking(command) && !command.about.is_empty()).map(line).collect();
         lines.sort();
         lines
     };

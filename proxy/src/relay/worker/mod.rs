@@ -239,7 +239,7 @@ impl Worker {
             if let Answer::Order(order) = answer {
                 self.carry_out(order);
             }
-            self.parts.operators.reply(key, answer);
+            self.parts.operators.reply(key, answer, &self.parts.listeners);
         }
         self.parts.operators.go_on(key);
     }

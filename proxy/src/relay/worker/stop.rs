@@ -83,8 +83,11 @@ impl Worker {
 
     fn soft_stop(&mut self) {
         self.parts.stop.stage = Stage::Soft;
-        // Their descriptors leave the poll by being closed. Whoever waits in a backlog is reset by the kernel.
-        self.parts.listeners.clear();
+        // Another process may hold them too, and then closing them is not enough for the poll. Where none does, whoever waits in a
+        // backlog is reset by the kernel.
+        for listener in self.parts.listeners.drain(..) {
+            let _ = self.poll.forget(&listener.socket);
+        }
         self.parts.checks.clear();
         for frontend in &self.parts.frontends {
             let backend = &self.parts.backends[frontend.backends.default];
