@@ -20,7 +20,7 @@ use super::check::{self, Check};
 use super::counters::Counters;
 use super::frontend::{Frontend, Listener, Logs, Routes, Rules};
 use super::listening;
-use super::log::Target;
+use super::log::{Target, wall};
 use super::moment::Moment;
 use super::operator::Operators;
 use super::outgoing::Outgoing;
@@ -136,6 +136,7 @@ pub fn work(parts: Parts, global: &Global, stop: &[(Pid, Signal)]) -> Result<(),
         let written = fs::write(path, format!("{}\n", std::process::id()));
         written.map_err(|e| machine(&format!("writing {}", path.display()), e))?;
     }
+    wall::learn_zone();
     let mut worker = Worker::new(parts).map_err(|e| machine("preparing to wait for sockets", e))?;
     for (pid, signal) in stop {
         // One that has ended already need not be stopped.
@@ -362,8 +363,8 @@ fn operator_socket(path: &Path, mode: Option<u32>) -> std::io::Result<UnixListen
 fn raise_descriptors(global: &Global) -> Result<u64, Error> {
     let doing = "raising the limit on open files";
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|e| machine(doing, e))?;
-    let wanted = global.ulimit_n.map_or(hard, |wanted| u64::from(wanted).min(hard));
-    setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).map_err(|e| machine(doing, e))?;
+    let wanted = global.ulimit_n.map_or(hard, u64::from);
+    setrlimit(Resource::RLIMIT_NOFILE, wanted, hard.max(wanted)).map_err(|e| machine(doing, e))?;
     Ok(wanted)
 }
 

@@ -5,6 +5,10 @@ use std::net::{ToSocketAddrs, UdpSocket};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use super::{Line, priority, wall};
 use crate::config::{LogAddress, LogFormat, LogTarget, Severity};
@@ -23,8 +27,8 @@ enum Open {
     Udp(UdpSocket),
     /// A datagram socket for this path. The path is looked up for each line: a syslog daemon that starts again makes a new one.
     Unix(UnixDatagram, PathBuf),
-    /// A copy of a descriptor that was open at the start.
-    Descriptor(OwnedFd),
+    /// A copy of a descriptor that was open at the start, and whether the last line was cut off in the midst.
+    Descriptor(OwnedFd, AtomicBool),
 }
 
 impl Target {
@@ -48,7 +52,7 @@ impl Target {
                 socket.set_nonblocking(true)?;
                 Open::Unix(socket, path.clone())
             }
-            LogAddress::Descriptor(number) => Open::Descriptor(copy(*number)?),
+            LogAddress::Descriptor(number) => Open::Descriptor(copy(*number)?, AtomicBool::new(false)),
         };
         Ok(Target { what: what.clone(), open })
     }
@@ -62,11 +66,18 @@ impl Target {
         let mut bytes = self.dress(line, severity).into_bytes();
         bytes.truncate(usize::from(self.what.length).saturating_sub(1));
         let _taken = match &self.open {
-            Open::Udp(socket) => socket.send(&bytes).is_ok(),
+            // What is told first may be that nobody had listened for an earlier line; this one is not sent then.
+            Open::Udp(socket) => socket.send(&bytes).or_else(|_| socket.send(&bytes)).is_ok(),
             Open::Unix(socket, path) => socket.send_to(&bytes, path).is_ok(),
-            Open::Descriptor(descriptor) => {
+            Open::Descriptor(descriptor, cut) => {
                 bytes.push(b'\n');
-                rustix::io::write(descriptor, &bytes).is_ok()
+                if cut.load(Ordering::Relaxed) {
+                    bytes.insert(0, b'\n');
+                }
+                write_now(descriptor, &bytes).is_some_and(|count| {
+                    cut.store(count < bytes.len(), Ordering::Relaxed);
+                    count == bytes.len()
+                })
             }
         };
     }
@@ -97,5 +108,17 @@ fn copy(number: i32) -> std::io::Result<OwnedFd> {
     }
     // SAFETY: only fcntl(2) is called on it, which refuses a number that is no open descriptor.
     let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
-    descriptor.try_clone_to_owned()
+    let copy = descriptor.try_clone_to_owned()?;
+    // A terminal is left as it is: it would stay so for all that use it.
+    if !rustix::termios::isatty(&copy) {
+        fcntl_setfl(&copy, fcntl_getfl(&copy)? | OFlags::NONBLOCK)?;
+    }
+    Ok(copy)
+}
+
+/// Writes what is taken without waiting; says how much that is, if anything.
+fn write_now(descriptor: &OwnedFd, bytes: &[u8]) -> Option<usize> {
+    let mut asked = [PollFd::new(descriptor, PollFlags::OUT)];
+    let room = poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|count| count > 0);
+    if room { rustix::io::write(descriptor, bytes).ok() } else { None }
 }

@@ -1,12 +1,21 @@
 //! Dates in log lines, in the machine's own time zone.
 
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+/// The time zone as it is when the process starts: its file may be out of reach later (`chroot`).
+static ZONE: LazyLock<TimeZone> = LazyLock::new(TimeZone::system);
+
+/// Learns the time zone.
+pub fn learn_zone() {
+    LazyLock::force(&ZONE);
+}
+
 fn local(at: SystemTime) -> Zoned {
-    Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(TimeZone::system())
+    Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(ZONE.clone())
 }
 
 /// `23/Nov/2026:06:35:44.625`: when a session was accepted (manual, 8.2.2, field `accept_date`).

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustix::io::Errno;
 
@@ -11,12 +11,15 @@ use super::{Owner, Worker};
 use crate::config::Severity;
 use crate::relay::frontend::Listener;
 use crate::relay::listening;
+use crate::relay::moment::Moment;
 use crate::relay::poll::{Key, Token};
 use crate::relay::session::{Leg, Limits, Session, Side, Stage, Story};
 use crate::relay::socket;
 
 /// How many clients are taken before others have their turn.
 const TURN: usize = 64;
+/// When a client that could not be taken is tried again, even if no session has ended (`listener_accept`, src/listener.c).
+const NEXT_TRY: Duration = Duration::from_secs(1);
 
 impl Worker {
     /// Takes the clients that wait at a listener, as many as the limits allow.
@@ -34,7 +37,7 @@ impl Worker {
         }
     }
 
-    /// Out of descriptors or memory: clients wait in the backlog until a session has ended.
+    /// Out of descriptors or memory: clients wait in the backlog until a session has ended, or a moment has passed.
     fn cannot_accept(&mut self, place: usize, errno: Errno) {
         let frontend = &self.parts.frontends[self.parts.listeners[place].frontend];
         let text = format!(
@@ -45,6 +48,8 @@ impl Worker {
         );
         self.log(&frontend.logs, Severity::Emergency, &text);
         self.pause(place);
+        let due = self.now.plus(NEXT_TRY);
+        self.timers.wake(Owner::Listeners, due, &mut { Moment::NEVER });
     }
 
     fn is_full(&self, listener: &Listener) -> bool {
@@ -60,7 +65,7 @@ impl Worker {
         listener.paused = self.poll.forget(&listener.socket).is_ok();
     }
 
-    /// A session has ended: who waited for that is asked again.
+    /// A session has ended, or a moment has passed: whoever waits is asked again.
     pub(super) fn resume(&mut self) {
         for place in 0..self.parts.listeners.len() {
             let listener = &self.parts.listeners[place];

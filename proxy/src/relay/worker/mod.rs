@@ -50,6 +50,7 @@ enum Owner {
     Operator(Key),
     /// A server, by its backend's place and its own.
     Server(u32, u32),
+    Listeners,
     Stop,
 }
 
@@ -207,6 +208,7 @@ impl Worker {
             }
             Owner::Operator(key) => self.watch_operator(key),
             Owner::Server(backend, place) => self.warm_up(backend, place),
+            Owner::Listeners => self.resume(),
             Owner::Stop => self.hard_stop(),
         }
     }
