@@ -124,7 +124,20 @@ pub fn start(configuration: &Configuration, old: Option<&Path>) -> Result<Parts,
     let stop = Stop::new(global.hard_stop_after).map_err(|e| machine("taking signals", e))?;
     let spread_checks = global.spread_checks;
     let (operators, logs) = (operators(global)?, logs(&global.logs, None, global, &mut targets)?);
-    Ok(Parts { frontends, listeners, backends, checks, spread_checks, operators, logs, maxconn, fits, pipes, host, stop })
+    Ok(Parts {
+        frontends,
+        listeners,
+        backends,
+        checks,
+        spread_checks,
+        operators,
+        logs,
+        maxconn,
+        fits,
+        pipes,
+        host,
+        stop,
+    })
 }
 
 /// Tells those who came before to stop, gives up privileges, and works until it is stopped.

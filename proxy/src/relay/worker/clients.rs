@@ -183,10 +183,10 @@ impl Worker {
         }
         self.leave_listener(session.story.listener);
         self.parts.backends[backend].sessions -= 1;
-        let woken = session.woken;
         self.log_session(key, false);
-        self.timers.forget(Owner::Session(key), woken);
-        self.sessions.remove(key);
+        if let Some(session) = self.sessions.remove(key) {
+            self.timers.forget(Owner::Session(key), session.woken);
+        }
         if self.sessions.is_empty() {
             self.sessions.rest();
             self.buffers.rest();

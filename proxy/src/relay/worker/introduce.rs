@@ -18,7 +18,7 @@ impl Worker {
         let Some(session) = self.sessions.get(key) else { return false };
         let Stage::Introducing(until) = session.stage else { return true };
         let heard = session.leg(Side::Client).socket().filter(|_| session.leg(Side::Client).can_read());
-        let first = heard.map(|socket| hear(socket, self.blocks.reading()));
+        let first = heard.map(|socket| hear(socket, self.buffers.blocks.reading()));
         match first {
             Some(Some(Ok(header))) => self.introduced(key, header),
             Some(Some(Err(problem))) => self.refuse(key, problem),
