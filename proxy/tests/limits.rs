@@ -52,7 +52,7 @@ fn with_as_many_sessions_as_maxconn_allows_it_rests_until_one_leaves() {
 
 #[test]
 fn a_small_ulimit_n_makes_room_for_few_sessions_and_it_rests_until_one_leaves() {
-    let proxy = Proxy::start(Program::Relay, &listen(" ulimit-n 120", ""));
+    let proxy = Proxy::start(Program::Relay, &listen(" ulimit-n 122", ""));
     serves_the_next_when_one_leaves(&proxy, 10);
 }
 

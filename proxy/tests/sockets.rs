@@ -5,8 +5,9 @@
 mod both;
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use both::{BOTH, LIMIT, Program, own_address};
 use nix::sys::socket::{GetSockOpt, getsockopt, sockopt};
@@ -54,9 +55,12 @@ mod options {
     pub struct QuickAck;
 }
 
-/// A port of the IPv6 loopback address that nobody has.
+/// A port that nobody has on any address. It is below those that connections get, so that nobody gets it meanwhile either.
 fn free_port() -> u16 {
-    TcpListener::bind("[::1]:0").unwrap().local_addr().unwrap().port()
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id() + 100 * CALLS.fetch_add(1, Ordering::Relaxed);
+    let mut ports = (0..20_000).map(|further| (10_000 + (first + further) % 20_000) as u16);
+    ports.find(|port| TcpListener::bind((Ipv6Addr::UNSPECIFIED, *port)).is_ok()).unwrap()
 }
 
 /// Copies of a program's TCP sockets.
@@ -246,7 +250,7 @@ fn haproxy_too_sends_no_bytes_with_a_syn_to_a_server_with_tfo() {
     second.write_all(b"these bytes wait until there is a place").unwrap();
     both::wait_until("the second session waits", || proxy.ask("show stat p 2 -1").contains("BACKEND,1,"));
     drop((first, first_upstream));
-    let (_, from) = server.accept().unwrap();
+    let (_upstream, from) = server.accept().unwrap();
     let sockets = sockets(&proxy);
     let socket = sockets.iter().find(|socket| address(socket) == from).unwrap();
     assert_eq!(getsockopt(socket, sockopt::TcpFastOpenConnect), Ok(false));
