@@ -86,7 +86,11 @@ impl Relay {
     }
 
     fn ask(&self, command: &str) -> std::io::Result<String> {
-        let mut stream = UnixStream::connect(self.folder.path().join("stats"))?;
+        self.ask_at("stats", command)
+    }
+
+    fn ask_at(&self, socket: &str, command: &str) -> std::io::Result<String> {
+        let mut stream = UnixStream::connect(self.folder.path().join(socket))?;
         stream.set_read_timeout(Some(LIMIT))?;
         // In two pieces, as a terminal may send it.
         let (one, other) = command.split_at(command.len() / 2);
@@ -219,6 +223,33 @@ fn the_operator_ends_the_sessions_of_a_server() {
     assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
     drop(client);
     assert_eq!(relay.logged().termination.to_string(), "K-");
+}
+
+#[test]
+fn an_operator_may_do_no_more_than_his_socket_allows() {
+    let relay = Relay::start_with("log stdout format raw local0\n stats socket {folder}/user level user", "");
+    let (_client, _server) = relay.session();
+    for command in
+        ["show sess", "shutdown sessions server lb/s1", "set server lb/s1 state maint", "set maxconn global 1"]
+    {
+        assert_eq!(relay.ask_at("user", command).unwrap(), "Permission denied\n\n", "{command}");
+    }
+    assert!(relay.ask_at("user", "show stat").unwrap().contains("lb,s1,"));
+}
+
+#[test]
+fn commands_that_wait_behind_a_long_answer_are_answered_too() {
+    let relay = Relay::start("");
+    let _sessions: Vec<_> = (0..200).map(|_| relay.session()).collect();
+    let mut stream = UnixStream::connect(relay.folder.path().join("stats")).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream.write_all(b"show sess all;show sess all;show sess all;get weight lb/s1\n").unwrap();
+    // Longer than the socket's buffers, so that the answers are told piece by piece.
+    std::thread::sleep(Duration::from_millis(100));
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer.matches("frontend=lb").count(), 600);
+    assert!(answer.ends_with("1 (initial 1)\n\n"), "{}", &answer[answer.len() - 200..]);
 }
 
 #[test]

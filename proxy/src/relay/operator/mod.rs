@@ -127,6 +127,8 @@ impl Operators {
         let Some(operator) = self.connected.get_mut(key) else { return };
         operator.until = until;
         operator.hear();
+        // What could not be told before may be now, and more commands may wait behind it.
+        operator.tell();
     }
 
     /// The next command, and what its operator may do. While an answer waits to be taken there is none.

@@ -77,6 +77,7 @@ impl Worker {
     }
 
     fn went_down(&mut self, number: usize, place: usize, result: &Result) {
+        // Up to now it was up.
         let took_sessions = self.takes_sessions(number) || {
             let server = &self.parts.backends[number].servers[place];
             server.state == State::Ready && server.weight > 0
@@ -85,6 +86,7 @@ impl Worker {
         let server = &mut self.parts.backends[number].servers[place];
         server.changed = now;
         server.counters.downs += 1;
+        server.starting = None;
         let ends_sessions = server.shutdown_sessions_when_down;
         let severity = if server.state == State::Drain { Severity::Notice } else { Severity::Alert };
         let requeued = self.redistribute(number, place);

@@ -70,6 +70,7 @@ impl Worker {
         }
         server.changed = now;
         server.counters.downs += 1;
+        server.starting = None;
         let ends_sessions = server.shutdown_sessions_when_down;
         let severity = if before == State::Drain { Severity::Notice } else { Severity::Alert };
         let requeued = self.redistribute(backend, place);
