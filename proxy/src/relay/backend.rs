@@ -220,7 +220,7 @@ impl Backend {
         if candidates.is_empty() {
             return self.wait(session, None);
         }
-        let chosen = self.balance.choose(&all, &candidates, client);
+        let chosen = if sole { team[0] } else { self.balance.choose(&all, &candidates, client) };
         if self.balance.waits_for_any() && !self.servers[chosen].is_free(load) {
             return self.wait(session, None);
         }

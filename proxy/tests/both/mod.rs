@@ -49,7 +49,7 @@ impl Program {
         let file = folder.path().join("haproxy.cfg");
         let socket = folder.path().join("stats");
         let head = format!(
-            "global\n maxconn 200\n stats socket {} level admin\n\
+            "global\n maxconn 200\n nbthread 1\n stats socket {} level admin\n\
              defaults\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n",
             socket.display()
         );
