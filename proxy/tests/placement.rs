@@ -203,3 +203,15 @@ fn with_roundrobin_by_weight_and_limits() {
         10,
     );
 }
+
+#[test]
+fn with_a_consistent_hash() {
+    let orders = ["set server lb/s1 state maint", "set server lb/s2 weight 40"];
+    play("balance source\n hash-type consistent", &["weight 10", "weight 30", "weight 20 id 77"], &orders, 11);
+    play("balance source\n hash-type consistent sdbm avalanche", &["", "", "maxconn 1 maxqueue 2"], &orders, 12);
+}
+
+#[test]
+fn with_an_avalanche_of_the_hash() {
+    play("balance source\n hash-type map-based sdbm avalanche", &["", "", "weight 3"], &[], 13);
+}

@@ -4,6 +4,7 @@ mod first;
 mod leastconn;
 mod map;
 mod random;
+mod ring;
 mod roundrobin;
 mod source;
 mod static_rr;

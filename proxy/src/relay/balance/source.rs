@@ -4,22 +4,35 @@ use std::net::IpAddr;
 
 use super::Balance;
 use super::map::Map;
+use super::ring::{Ring, mixed};
 use crate::config::{HashMethod, HashType};
 use crate::relay::server::{Load, Server};
 
-/// The algorithm, with `hash-type map-based`: the hash is a place in a round of all servers, each as often in it as its weight.
+/// The algorithm.
 #[derive(Debug)]
 pub struct Source {
     avalanche: bool,
-    consistent: bool,
-    map: Map,
+    way: Way,
+}
+
+/// How a hash becomes a server.
+#[derive(Debug)]
+enum Way {
+    /// It is a place in a round of all servers, each as often in it as its weight says.
+    Map(Map),
+    /// It is a point on a ring.
+    Ring(Ring),
 }
 
 impl Source {
     /// With this kind of hash.
     #[must_use]
     pub fn new(hash: HashType) -> Source {
-        Source { avalanche: hash.avalanche, consistent: hash.method == HashMethod::Consistent, map: Map::default() }
+        let way = match hash.method {
+            HashMethod::MapBased => Way::Map(Map::default()),
+            HashMethod::Consistent => Way::Ring(Ring::default()),
+        };
+        Source { avalanche: hash.avalanche, way }
     }
 }
 
@@ -29,15 +42,24 @@ impl Balance for Source {
     }
 
     fn takes_weights(&self) -> bool {
-        self.consistent
+        matches!(self.way, Way::Ring(_))
     }
 
     fn choose(&mut self, team: &[(usize, &Server)], candidates: &[(usize, &Server)], client: IpAddr) -> usize {
-        let hash = hash(client);
-        let hash = if self.avalanche { mixed(hash) } else { hash };
-        let round = self.map.of(team);
-        let turn = (hash as usize).checked_rem(round.len());
-        turn.map_or_else(|| candidates.first().map_or(0, |(place, _)| *place), |turn| round[turn])
+        let hash = match team.len() {
+            // Then it is not made at all (`get_server_sh`).
+            1 => 0,
+            _ if self.avalanche => mixed(hash(client)),
+            _ => hash(client),
+        };
+        let found = match &mut self.way {
+            Way::Map(map) => {
+                let round = map.of(team);
+                (hash as usize).checked_rem(round.len()).map(|turn| round[turn])
+            }
+            Way::Ring(ring) => ring.nearest(team, hash, |place| candidates.iter().any(|(may, _)| *may == place)),
+        };
+        found.or(candidates.first().map(|(place, _)| *place)).unwrap_or(0)
     }
 
     /// A client's server is its server, full or not.
@@ -46,7 +68,7 @@ impl Balance for Source {
     }
 
     fn avoids(&self) -> bool {
-        false
+        matches!(self.way, Way::Ring(_))
     }
 
     fn by_hash(&self) -> bool {
@@ -64,11 +86,4 @@ fn hash(client: IpAddr) -> u32 {
             words.fold(0, |hash, word| hash ^ word)
         }
     }
-}
-
-/// Spreads neighbouring hashes (the finalizer of a 32-bit integer hash; manual, 4.2 `hash-type`, `avalanche`).
-fn mixed(mut hash: u32) -> u32 {
-    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85eb_ca6b);
-    hash = (hash ^ (hash >> 13)).wrapping_mul(0xc2b2_ae35);
-    hash ^ (hash >> 16)
 }
