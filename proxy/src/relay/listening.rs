@@ -9,7 +9,7 @@ use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{BindToDevice, IpFreebind, IpTransparent};
 use rustix::io::Errno;
 use rustix::net::sockopt::{
-    set_ipv6_v6only, set_socket_linger, set_socket_reuseaddr, set_socket_reuseport, set_tcp_quickack,
+    set_ipv6_v6only, set_socket_linger, set_socket_reuseaddr, set_socket_reuseport, set_tcp_nodelay, set_tcp_quickack,
     set_tcp_user_timeout,
 };
 use rustix::net::{bind, listen};
@@ -49,6 +49,7 @@ pub fn listening(
     let backlog = line.backlog.or(proxy.backlog).or(line.maxconn).or(proxy.maxconn).unwrap_or(most);
     let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
     let socket = taken.map_or_else(|| bound(address, line), Ok)?;
+    set_tcp_nodelay(&socket, true)?;
     if proxy.nolinger {
         set_socket_linger(&socket, Some(Duration::ZERO))?;
     }

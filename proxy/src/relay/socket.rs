@@ -72,17 +72,11 @@ pub fn milliseconds(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
-/// Prepares an accepted connection.
+/// Sets `option clitcpka` or `option srvtcpka` and their numbers (tcp(7)).
 ///
 /// # Errors
 /// As setsockopt(2).
-pub fn accepted(socket: impl AsFd, keepalive: &Keepalive) -> Result<(), Errno> {
-    set_tcp_nodelay(&socket, true)?;
-    keep_alive(socket, keepalive)
-}
-
-/// `option clitcpka`, `option srvtcpka` and their numbers (tcp(7)).
-fn keep_alive(socket: impl AsFd, keepalive: &Keepalive) -> Result<(), Errno> {
+pub fn keep_alive(socket: impl AsFd, keepalive: &Keepalive) -> Result<(), Errno> {
     if !keepalive.on {
         return Ok(());
     }

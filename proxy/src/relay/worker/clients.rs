@@ -90,7 +90,7 @@ impl Worker {
             return;
         }
         // A client that has gone already has no options any more; reading will tell.
-        let _ = socket::accepted(&socket, &frontend.keepalive);
+        let _ = socket::keep_alive(&socket, &frontend.keepalive);
         if let Some(less) = listener.smaller_segments {
             let _ = listening::reduce_segments(&socket, less);
         }
