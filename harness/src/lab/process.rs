@@ -266,6 +266,19 @@ impl Process {
         PathBuf::from(format!("/proc/{}/root{inside}", self.pid))
     }
 
+    /// A path of its own file system as the other processes of the run see it.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn path_for_others(&self, inside: &str) -> std::io::Result<String> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
+        // Its numbers, from the harness's PID namespace to its own (proc_pid_status(5)).
+        let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+        let own = numbers.and_then(|numbers| numbers.split_whitespace().last());
+        let own = own.ok_or_else(|| std::io::Error::other("the kernel does not tell its number"))?;
+        Ok(format!("/proc/{own}/root{inside}"))
+    }
+
     /// Waits for the end of the main process, which has come or is near: a process that nobody waits for keeps its PID
     /// namespace from ending, and the keeper with it. A container's is waited for by its engine.
     fn reap(&self) {

@@ -23,7 +23,7 @@ use crate::scenario::{Client, Service};
 use crate::services::Kind;
 
 /// How often the socket table is asked whether a service listens.
-const READY_POLL: Duration = Duration::from_millis(2);
+pub(super) const READY_POLL: Duration = Duration::from_millis(2);
 /// How long a connection attempt on an unbroken lab may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
@@ -228,16 +228,6 @@ impl Lab {
     }
 
     async fn ready(&self, service: &Service<Arc<dyn Kind>>, process: &Process) -> Result<(), Error> {
-        self.ready_beside(service, process, 0).await
-    }
-
-    /// Waits until a service is ready, beside so many sockets of others that listen on its port.
-    pub(super) async fn ready_beside(
-        &self,
-        service: &Service<Arc<dyn Kind>>,
-        process: &Process,
-        others: usize,
-    ) -> Result<(), Error> {
         let node = self.network.node(self.node(service.node.as_str()))?;
         let wanted = service.ready.clone();
         let port = wanted.as_ref().and_then(|ready| ready.port).or_else(|| service.kind.port());
@@ -247,7 +237,7 @@ impl Lab {
         let is_ready = async {
             loop {
                 let listens = match port {
-                    Some(port) => listeners(node, port).await? > others,
+                    Some(port) => listeners(node, port).await? > 0,
                     None => true,
                 };
                 let logged = line.as_ref().is_none_or(|text| self.logged(service.name.as_str(), text));
@@ -288,7 +278,7 @@ impl Lab {
 }
 
 /// How many sockets listen on a port of a node.
-pub(super) async fn listeners(node: &netns::Namespace, port: u16) -> Result<usize, Error> {
+async fn listeners(node: &netns::Namespace, port: u16) -> Result<usize, Error> {
     let sockets = netns::sockets::tcp(node).await?;
     let here = |socket: &&netns::sockets::TcpSocket| {
         socket.local.port() == port && socket.state == netns::sockets::TcpState::Listen

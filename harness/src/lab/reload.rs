@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use super::process::Process;
+use super::programs::READY_POLL;
 use super::{Error, Lab, doing};
+use crate::clock::readable;
 use crate::scenario::Service;
 use crate::services::{Kind, Reload};
 
@@ -27,20 +30,21 @@ impl Lab {
                 // Its workers take the same signal for something else.
                 old.signal_main(signal);
             }
-            Reload::Anew if old.is_contained() => {
+            Reload::Anew { .. } if old.is_contained() => {
                 return Err(refused("in a container a second process cannot be started beside it"));
             }
-            Reload::Anew => {
-                let before = self.listening(service).await?;
-                let place = service
+            Reload::Anew { socket } => {
+                let mut place = service
                     .kind
                     .place(&case.directory, &service.env)
                     .map_err(|e| doing(&format!("preparing `{name}`"), e))?;
+                let from = old.path_for_others(socket).map_err(|e| doing(&format!("preparing `{name}`"), e))?;
+                place.argv.extend(["-x".into(), from]);
                 let running = self.start_here(service, place).await?;
                 let new = running.process.clone();
                 self.watch.add(new.clone(), service.node.as_str(), Some(service.kind.clone()));
                 self.retired.extend(self.running.insert(name.into(), running));
-                self.ready_beside(service, &new, before).await?;
+                self.has_taken_over(service, &new, socket).await?;
                 self.injected("reload", name);
                 old.signal(service.kind.soft_stop());
             }
@@ -48,12 +52,25 @@ impl Lab {
         Ok(())
     }
 
-    /// How many sockets listen on a service's port.
-    async fn listening(&self, service: &Service<Arc<dyn Kind>>) -> Result<usize, Error> {
-        let node = self.network.node(self.node(service.node.as_str()))?;
-        match service.kind.port() {
-            Some(port) => super::programs::listeners(node, port).await,
-            None => Ok(0),
-        }
+    /// Waits until a process has a stats socket of its own: by then it has the listening sockets too.
+    async fn has_taken_over(
+        &self,
+        service: &Service<Arc<dyn Kind>>,
+        process: &Process,
+        socket: &str,
+    ) -> Result<(), Error> {
+        let within = service.ready_within.unwrap_or_else(|| service.kind.ready_within());
+        let is_there = async {
+            while !process.path(socket).exists() {
+                if !process.runs() {
+                    return Err(self.not_ready(service, "it has ended".into()));
+                }
+                // The kernel has no event for a file in another mount namespace.
+                tokio::time::sleep(READY_POLL).await;
+            }
+            Ok(())
+        };
+        let late = || Err(self.not_ready(service, format!("it has no stats socket after {}", readable(within))));
+        self.during(tokio::time::timeout(within, is_there)).await.unwrap_or_else(|_| late())
     }
 }

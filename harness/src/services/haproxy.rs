@@ -10,6 +10,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr};
@@ -74,6 +75,8 @@ struct Haproxy {
     port: Option<u16>,
     /// The image that it runs from, if it is not this machine's own program.
     image: Option<Source>,
+    /// Whether the next process spells its stats socket in the other way.
+    other_spelling: AtomicBool,
 }
 
 /// Reads the keys of such a program.
@@ -85,7 +88,7 @@ pub fn decode(fields: &mut Fields<'_>, program: &'static Program, image: Option<
         let mut ports = configuration.proxies.iter().flat_map(ports);
         ports.next()
     });
-    Some(Arc::new(Haproxy { program, config, port, image }))
+    Some(Arc::new(Haproxy { program, config, port, image, other_spelling: AtomicBool::default() }))
 }
 
 fn configuration(text: &str, env: &[(String, String)]) -> Configuration {
@@ -109,8 +112,17 @@ impl Haproxy {
 
     /// Our file.
     fn ours(&self, log: &str) -> (PathBuf, String) {
-        let socket = self.socket();
-        (OURS.into(), format!("global\n    log {log} local0\n    stats socket {socket} mode 600 level admin\n"))
+        // A process of HAProxy's takes the stats socket over too if it is told of one of that name, and its file stays where only the old
+        // process has it. So no two in a row spell it in the same way.
+        let detour = if self.other_spelling.fetch_xor(true, Ordering::Relaxed) { "/./" } else { "/" };
+        let (folder, file) = self.socket().rsplit_once('/').unwrap_or_default();
+        let socket = format!("{folder}{detour}{file}");
+        (
+            OURS.into(),
+            format!(
+                "global\n    log {log} local0\n    stats socket {socket} mode 600 level admin expose-fd listeners\n"
+            ),
+        )
     }
 
     fn socket(&self) -> &'static str {
@@ -163,7 +175,7 @@ impl Kind for Haproxy {
 
     fn reload(&self) -> Option<Reload> {
         // A container has one program.
-        self.image.is_none().then_some(Reload::Anew)
+        self.image.is_none().then_some(Reload::Anew { socket: SOCKET })
     }
 
     fn operate(&self, process: &Process, order: &str) -> std::io::Result<()> {

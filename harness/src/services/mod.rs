@@ -123,8 +123,12 @@ pub trait Kind: Debug + Send + Sync {
 /// How a proxy reads its configuration anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
-    /// A new process listens beside the old one, which is then told to stop softly (HAProxy, management guide, 4: `-sf`).
-    Anew,
+    /// A new process takes the listening sockets over from the old one, which is then told to stop softly (HAProxy, management guide,
+    /// 3: `-x`, `-sf`).
+    Anew {
+        /// Where each of them hands over its sockets.
+        socket: &'static str,
+    },
     /// Its main process takes this signal and sees to the rest.
     Signal(Signal),
 }
