@@ -2,16 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod both;
+mod beside;
 
 use std::net::TcpListener;
 
-use both::{BOTH, Program, own_address, wait_until};
+use beside::{BOTH, Operated, own_ip, wait_until};
 
 #[test]
 fn a_server_is_checked_at_the_address_and_port_that_are_set_for_that() {
     for program in BOTH {
-        let (alive, at) = (TcpListener::bind("127.0.0.1:0").unwrap(), own_address());
+        let (alive, at) = (TcpListener::bind("127.0.0.1:0").unwrap(), own_ip());
         let alive = alive.local_addr().unwrap();
         let there = TcpListener::bind((at, alive.port())).unwrap();
         let servers = [
@@ -22,7 +22,7 @@ fn a_server_is_checked_at_the_address_and_port_that_are_set_for_that() {
         ];
         let servers: String =
             servers.iter().map(|server| format!(" server {server} inter 50ms rise 1 fall 1\n")).collect();
-        let running = Program::start(program, &format!("listen lb\n bind {at}:7000\n{servers}"));
+        let running = Operated::start(program, &format!("listen lb\n bind {at}:7000\n{servers}"));
         let states = || -> Vec<(String, String)> {
             let text = running.ask("show stat lb 4 -1");
             let rows = text.lines().filter(|line| line.starts_with("lb,"));
@@ -31,8 +31,8 @@ fn a_server_is_checked_at_the_address_and_port_that_are_set_for_that() {
         };
         let wanted = [("by-itself", "UP"), ("at-a-port", "DOWN"), ("at-an-address", "DOWN"), ("at-both", "UP")];
         let wanted = wanted.map(|(name, state)| (name.to_owned(), state.to_owned()));
-        wait_until(&format!("{program} has found this"), || states() == wanted);
+        wait_until(&format!("{program:?} has found this"), || states() == wanted);
         drop(there);
-        wait_until(&format!("{program} has found the last one down"), || states()[3].1 == "DOWN");
+        wait_until(&format!("{program:?} has found the last one down"), || states()[3].1 == "DOWN");
     }
 }

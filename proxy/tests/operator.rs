@@ -2,18 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod both;
+mod beside;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use both::{BOTH, LIMIT, Program, own_address, wait_until};
+use beside::{LIMIT, Operated, Program, own_address, wait_until};
 
 /// A program in front of a server that the test itself is.
 struct Proxy {
-    program: Program,
+    program: Operated,
     at: SocketAddr,
     server: TcpListener,
 }
@@ -30,15 +30,15 @@ fn sections(at: SocketAddr, server: SocketAddr) -> String {
 }
 
 impl Proxy {
-    fn start(program: &str) -> Proxy {
+    fn start(program: Program) -> Proxy {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let at: SocketAddr = (own_address(), 7000).into();
-        let program = Program::start(program, &sections(at, server.local_addr().unwrap()));
+        let at = own_address();
+        let program = Operated::start(program, &sections(at, server.local_addr().unwrap()));
         Proxy { program, at, server }
     }
 
     fn both() -> [Proxy; 2] {
-        BOTH.map(Proxy::start)
+        [Program::Relay, Program::Haproxy].map(Proxy::start)
     }
 
     fn ask(&self, line: &str) -> String {

@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod both;
+mod beside;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use both::{BOTH, Program, own_address, wait_until};
+use beside::{BOTH, Operated, Program, own_address, wait_until};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
@@ -20,7 +20,7 @@ struct Session {
 
 /// A proxy and its servers.
 struct Field {
-    program: Program,
+    program: Operated,
     at: SocketAddr,
     servers: Vec<TcpListener>,
     sessions: Vec<Session>,
@@ -30,16 +30,16 @@ struct Field {
 
 impl Field {
     /// With these lines of the proxy, and these settings of its servers, one each.
-    fn new(program: &str, lines: &str, servers: &[&str]) -> Field {
+    fn new(program: Program, lines: &str, servers: &[&str]) -> Field {
         let listeners: Vec<TcpListener> = servers.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let at: SocketAddr = (own_address(), 7000).into();
+        let at = own_address();
         let mut section = format!("listen lb\n bind {at}\n timeout queue 1m\n {lines}\n");
         for (number, (listener, setting)) in listeners.iter().zip(servers).enumerate() {
             listener.set_nonblocking(true).unwrap();
             section += &format!(" server s{number} {} {setting}\n", listener.local_addr().unwrap());
         }
         Field {
-            program: Program::start(program, &section),
+            program: Operated::start(program, &section),
             at,
             servers: listeners,
             sessions: Vec::new(),
@@ -124,7 +124,7 @@ impl Field {
 /// Plays the same with both, some times with other chances: clients come and go, and now and then the operator says something.
 fn play(lines: &str, servers: &[&str], orders: &[&str], first: u64) {
     for seed in first * 100..first * 100 + 3 {
-        let [ours, theirs] = BOTH.map(|program| {
+        let [theirs, ours] = BOTH.map(|program| {
             let (mut field, mut chance) = (Field::new(program, lines, servers), StdRng::seed_from_u64(seed));
             for name in 0..30 {
                 let from = Ipv4Addr::new(127, 0, chance.random_range(1..=3), chance.random_range(1..=250));

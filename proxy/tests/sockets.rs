@@ -2,14 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod both;
+mod beside;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use both::{BOTH, LIMIT, Program, own_address};
+use beside::{BOTH, LIMIT, Operated, Program, own_address, own_ip};
 use nix::sys::socket::{GetSockOpt, getsockopt, sockopt};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
@@ -64,7 +64,7 @@ fn free_port() -> u16 {
 }
 
 /// Copies of a program's TCP sockets.
-fn sockets(program: &Program) -> Vec<OwnedFd> {
+fn sockets(program: &Operated) -> Vec<OwnedFd> {
     let process = pidfd_open(Pid::from_child(&program.process), PidfdFlags::empty()).unwrap();
     let entries = std::fs::read_dir(format!("/proc/{}/fd", program.process.id())).unwrap();
     let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -73,7 +73,7 @@ fn sockets(program: &Program) -> Vec<OwnedFd> {
 }
 
 /// Those that listen, by their ports.
-fn listening(program: &Program) -> Vec<OwnedFd> {
+fn listening(program: &Operated) -> Vec<OwnedFd> {
     let mut sockets = sockets(program);
     sockets.retain(|socket| getsockopt(socket, sockopt::AcceptConn) == Ok(true));
     sockets.sort_by_key(|socket| address(socket).port());
@@ -125,13 +125,13 @@ fn what_a_bind_line_says_is_set_on_its_socket_as_haproxy_sets_it() {
         ("", "option tcp-smart-accept"),
         ("mss 900 tcp-ut 1500 defer-accept tfo", "option nolinger"),
     ];
-    let [ours, theirs] = BOTH.map(|program| {
-        let at = own_address();
+    let [theirs, ours] = BOTH.map(|program| {
+        let at = own_ip();
         let section = |(number, (setting, line)): (usize, &(&str, &str))| {
             format!("listen p{number}\n bind {at}:{} {setting}\n {line}\n server s1 127.0.0.1:1\n", 7000 + number)
         };
         let sections: String = lines.iter().enumerate().map(section).collect();
-        let proxy = Program::start(program, &sections);
+        let proxy = Operated::start(program, &sections);
         listening(&proxy).iter().map(set).collect::<Vec<_>>()
     });
     for ((line, ours), theirs) in lines.iter().zip(ours).zip(theirs) {
@@ -145,9 +145,9 @@ fn whether_an_ipv6_wildcard_takes_ipv4_clients_follows_the_bind_line_as_with_hap
         for program in BOTH {
             let port = free_port();
             let section = format!("listen p\n bind :::{port} {setting}\n server s1 127.0.0.1:1\n");
-            let _proxy = Program::start(program, &section);
+            let _proxy = Operated::start(program, &section);
             let taken = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-            assert_eq!(taken, takes, "{program} with `{setting}`");
+            assert_eq!(taken, takes, "{program:?} with `{setting}`");
         }
     }
 }
@@ -157,7 +157,8 @@ fn clients_and_servers_may_have_ipv6_addresses() {
     let server = TcpListener::bind("[::1]:0").unwrap();
     let port = free_port();
     let at = server.local_addr().unwrap();
-    let _proxy = Program::start(BOTH[0], &format!("listen p\n bind [::1]:{port}\n server s1 {at} source [::1]\n"));
+    let _proxy =
+        Operated::start(Program::Relay, &format!("listen p\n bind [::1]:{port}\n server s1 {at} source [::1]\n"));
     let mut client = TcpStream::connect(("::1", port)).unwrap();
     let (mut upstream, from) = server.accept().unwrap();
     client.write_all(b"hello").unwrap();
@@ -167,11 +168,11 @@ fn clients_and_servers_may_have_ipv6_addresses() {
 }
 
 /// Where the connections of some sessions come from, and what is set on them.
-fn outgoing(program: &str, line: &str, setting: &str, sessions: usize) -> Vec<(SocketAddr, String)> {
+fn outgoing(program: Program, line: &str, setting: &str, sessions: usize) -> Vec<(SocketAddr, String)> {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
-    let at: SocketAddr = (own_address(), 7000).into();
+    let at = own_address();
     let upstream = server.local_addr().unwrap();
-    let proxy = Program::start(program, &format!("listen p\n bind {at}\n {line}\n server s1 {upstream} {setting}\n"));
+    let proxy = Operated::start(program, &format!("listen p\n bind {at}\n {line}\n server s1 {upstream} {setting}\n"));
     let sessions: Vec<_> = (0..sessions).map(|_| (TcpStream::connect(at).unwrap(), server.accept().unwrap())).collect();
     let sockets = sockets(&proxy);
     let limit = |from: SocketAddr| {
@@ -184,11 +185,11 @@ fn outgoing(program: &str, line: &str, setting: &str, sessions: usize) -> Vec<(S
 #[test]
 fn connections_to_a_server_come_from_the_ports_of_its_source_as_haproxys() {
     for program in BOTH {
-        let ports = 41_000 + u16::from(own_address().octets()[3]) * 8;
+        let ports = 41_000 + u16::from(own_ip().octets()[3]) * 8;
         let setting = format!("source 127.0.0.9:{ports}-{} interface lo", ports + 2);
         let from = outgoing(program, "source 127.0.0.8", &setting, 3);
         let wanted: Vec<SocketAddr> = (ports..=ports + 2).map(|port| ([127, 0, 0, 9], port).into()).collect();
-        assert_eq!(from.iter().map(|(from, _)| *from).collect::<Vec<_>>(), wanted, "{program}");
+        assert_eq!(from.iter().map(|(from, _)| *from).collect::<Vec<_>>(), wanted, "{program:?}");
     }
 }
 
@@ -196,15 +197,15 @@ fn connections_to_a_server_come_from_the_ports_of_its_source_as_haproxys() {
 fn a_server_without_a_source_has_its_backends() {
     for program in BOTH {
         let from = outgoing(program, "source 127.0.0.8", "", 1);
-        assert_eq!(from[0].0.ip(), Ipv4Addr::new(127, 0, 0, 8), "{program}");
+        assert_eq!(from[0].0.ip(), Ipv4Addr::new(127, 0, 0, 8), "{program:?}");
     }
 }
 
 #[test]
 fn tcp_ut_of_a_server_is_set_on_the_connections_to_it_as_by_haproxy() {
-    let [ours, theirs] = BOTH.map(|program| outgoing(program, "", "tcp-ut 7s", 1)[0].1.clone());
+    let [theirs, ours] = BOTH.map(|program| outgoing(program, "", "tcp-ut 7s", 1)[0].1.clone());
     assert_eq!((ours.as_str(), theirs.as_str()), ("Ok(7000)", "Ok(7000)"));
-    let [ours, theirs] = BOTH.map(|program| outgoing(program, "default-server tcp-ut 7s", "", 1)[0].1.clone());
+    let [theirs, ours] = BOTH.map(|program| outgoing(program, "default-server tcp-ut 7s", "", 1)[0].1.clone());
     assert_eq!((ours.as_str(), theirs.as_str()), ("Ok(0)", "Ok(0)"), "on default-server");
 }
 
@@ -212,10 +213,10 @@ fn tcp_ut_of_a_server_is_set_on_the_connections_to_it_as_by_haproxy() {
 fn a_full_listener_makes_its_clients_wait_and_no_others() {
     for program in BOTH {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
-        let at = own_address();
+        let at = own_ip();
         let upstream = server.local_addr().unwrap();
         let section = format!("listen p\n bind {at}:7000 maxconn 1\n bind {at}:7001\n server s1 {upstream}\n");
-        let _proxy = Program::start(program, &section);
+        let _proxy = Operated::start(program, &section);
         let connect = |port: u16| TcpStream::connect((at, port)).unwrap();
         let first = connect(7000);
         let (first_upstream, _) = server.accept().unwrap();
@@ -230,25 +231,25 @@ fn a_full_listener_makes_its_clients_wait_and_no_others() {
             (byte, upstream)
         };
         let (byte, _upstream) = asked(server.accept().unwrap());
-        assert_eq!(&byte, b"2", "{program}");
+        assert_eq!(&byte, b"2", "{program:?}");
         drop((first, first_upstream));
         let (byte, _upstream) = asked(server.accept().unwrap());
-        assert_eq!(&byte, b"1", "{program}");
+        assert_eq!(&byte, b"1", "{program:?}");
     }
 }
 
 #[test]
 fn haproxy_too_sends_no_bytes_with_a_syn_to_a_server_with_tfo() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
-    let at: SocketAddr = (own_address(), 7000).into();
+    let at = own_address();
     let upstream = server.local_addr().unwrap();
     let section = format!("listen p\n bind {at}\n retries 0\n server s1 {upstream} maxconn 1 tfo\n");
-    let proxy = Program::start("haproxy", &section);
+    let proxy = Operated::start(Program::Haproxy, &section);
     let first = TcpStream::connect(at).unwrap();
     let first_upstream = server.accept().unwrap();
     let mut second = TcpStream::connect(at).unwrap();
     second.write_all(b"these bytes wait until there is a place").unwrap();
-    both::wait_until("the second session waits", || proxy.ask("show stat p 2 -1").contains("BACKEND,1,"));
+    beside::wait_until("the second session waits", || proxy.ask("show stat p 2 -1").contains("BACKEND,1,"));
     drop((first, first_upstream));
     let (_upstream, from) = server.accept().unwrap();
     let sockets = sockets(&proxy);

@@ -1,6 +1,8 @@
 //! HAProxy and relay on this host's loopback, each started with the same configuration, so that a test can do the same to both.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test program uses a part of it")]
+
+mod operated;
 
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
@@ -11,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::{set_socket_linger, set_socket_reuseaddr};
 use rustix::net::{AddressFamily, SocketType};
+
+pub use operated::{Operated, wait_until};
 
 /// How long anything may take before a test fails.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -47,10 +51,15 @@ pub struct Proxy {
 }
 
 /// An address of the loopback network that no other test listens on: one of this process and of this call.
-pub fn own_address() -> SocketAddr {
+pub fn own_ip() -> Ipv4Addr {
     static CALLS: AtomicU8 = AtomicU8::new(1);
     let [.., high, low] = std::process::id().to_be_bytes();
-    (Ipv4Addr::new(127, high | 1, low, CALLS.fetch_add(1, Ordering::Relaxed)), 5672).into()
+    Ipv4Addr::new(127, high | 1, low, CALLS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The same with a port.
+pub fn own_address() -> SocketAddr {
+    (own_ip(), 5672).into()
 }
 
 /// A configuration with one `listen lb`, which has these lines too, and these in `global`.

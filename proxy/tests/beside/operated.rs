@@ -1,36 +1,24 @@
-//! relay and HAProxy, run by a test with the same configuration.
+//! One of both programs, with the sections that a test is about, and asked through its operator's socket.
 
 use std::io::{Read, Write};
-use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test fails.
-pub const LIMIT: Duration = Duration::from_secs(20);
+use super::{LIMIT, Program};
 
-/// The programs.
-pub const BOTH: [&str; 2] = [env!("CARGO_BIN_EXE_relay"), "haproxy"];
-
-/// A program that reads HAProxy's configuration.
-pub struct Program {
+/// One of both that is asked and ordered by its operator.
+pub struct Operated {
+    /// Its process.
     pub process: Child,
     folder: tempfile::TempDir,
 }
 
-impl Drop for Program {
+impl Drop for Operated {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// An address of the loopback network that no other test listens on: one of this process and of this call.
-pub fn own_address() -> Ipv4Addr {
-    static CALLS: AtomicU8 = AtomicU8::new(1);
-    let [.., high, low] = std::process::id().to_be_bytes();
-    Ipv4Addr::new(127, high | 1, low, CALLS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Asks until something is so.
@@ -42,9 +30,9 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-impl Program {
+impl Operated {
     /// Starts one with these sections, an operator's socket, and timeouts that nothing here waits for; it answers already.
-    pub fn start(program: &str, sections: &str) -> Program {
+    pub fn start(program: Program, sections: &str) -> Operated {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("haproxy.cfg");
         let socket = folder.path().join("stats");
@@ -54,10 +42,8 @@ impl Program {
             socket.display()
         );
         std::fs::write(&file, head + sections).unwrap();
-        let mut command = Command::new(program);
-        command.args(["-db", "-f"]).arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
-        let running = Program { process: command.spawn().unwrap(), folder };
-        wait_until(&format!("{program} answers"), || UnixStream::connect(&socket).is_ok());
+        let running = Operated { process: super::start(program, &file, &[]), folder };
+        wait_until(&format!("{program:?} answers"), || UnixStream::connect(&socket).is_ok());
         running.ask("show info");
         running
     }
