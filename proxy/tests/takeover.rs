@@ -23,7 +23,8 @@ struct Place {
 }
 
 impl Place {
-    /// The first process; each answers its clients with a byte.
+    /// The first process; each answers its clients with a byte, fewer of them at once than there are [`Clients`]: somebody always waits to
+    /// be accepted.
     fn new(program: Program) -> Place {
         let (folder, address) = (tempfile::tempdir().unwrap(), own_address());
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -36,7 +37,7 @@ impl Place {
         });
         let text = format!(
             "global\n stats socket {}/stats mode 600 level admin expose-fd listeners\n\
-             listen lb\n bind {address}\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n server s1 {at}\n",
+             listen lb\n bind {address}\n maxconn 4\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n server s1 {at}\n",
             folder.path().display()
         );
         std::fs::write(folder.path().join("proxy.cfg"), text).unwrap();
