@@ -25,6 +25,7 @@ mod builder;
 mod ran;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -65,7 +66,7 @@ impl Program {
 }
 
 /// Why there are no verdicts.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum Error {
     /// It is no scenario.
     #[error("{0}")]
@@ -88,6 +89,13 @@ pub enum Error {
         /// What it said.
         printed: String,
     },
+}
+
+/// As people read it: a test that returns it is shown this.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// A scenario to be run.

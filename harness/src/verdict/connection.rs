@@ -341,6 +341,10 @@ fn judged(scene: &Scene<'_>) -> Decision {
 /// What an endpoint's application got to see of the end.
 fn saw(scene: &Scene<'_>) -> &'static str {
     let Some(end) = scene.end() else { return "nothing" };
+    // Its kernel has it, and nobody asks for it.
+    if !end.way.by_process() && scene.frozen_since().is_some_and(|since| since <= end.at) {
+        return "nothing";
+    }
     match end.way {
         Way::SentFin | Way::Abandoned => "closed",
         Way::SentRst => "aborted",

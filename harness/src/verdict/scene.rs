@@ -386,6 +386,15 @@ impl<'a> Scene<'a> {
         freezes
     }
 
+    /// Since when this endpoint's program stands frozen, if it was not thawed any more.
+    #[must_use]
+    pub fn frozen_since(&self) -> Option<Moment> {
+        let turns = ["freeze", "thaw", "start"];
+        let mine = |target: &str| self.me().program.as_deref() == Some(target);
+        let mut last = self.model.injected.iter().rev().filter(|(_, verb, _)| turns.contains(&verb.as_str()));
+        last.find(|(.., target)| mine(target)).filter(|(_, verb, _)| verb == "freeze").map(|(at, ..)| *at)
+    }
+
     /// What was injected at this endpoint's program or node, last before `at`.
     #[must_use]
     pub fn injected(&self, verbs: &[&str], at: Moment) -> Option<&'a (Moment, String, String)> {

@@ -105,7 +105,8 @@ pub struct EndpointVerdict {
     pub node: String,
     /// The mechanism.
     pub mechanism: String,
-    /// What its application saw: `closed`, `eof`, `reset`, an errno, `nothing`.
+    /// What its application saw, or will see when it next looks: `closed`, `aborted`, `eof`, `reset`, an errno; `nothing` when nothing came,
+    /// or when it stands frozen for good.
     pub saw: String,
     /// When.
     pub at_s: Option<f64>,
