@@ -253,6 +253,10 @@ impl<'a> Connection<'a> {
             }
         }
         next.sort_by(|a, b| a.nominal_s.total_cmp(&b.nominal_s));
+        // Timers that one byte has set on both legs are microseconds apart, and which is first is chance: of one instant, by name.
+        for tied in next.chunk_by_mut(|a, b| b.nominal_s - a.nominal_s <= scene::INSTANT.seconds()) {
+            tied.sort_by(|a, b| a.mechanism.cmp(&b.mechanism));
+        }
         if let Some(due) = due {
             let runners: Vec<_> =
                 next.iter().map(|next| format!("{} at {} s", next.mechanism, next.nominal_s)).collect();
