@@ -198,3 +198,40 @@ fn on_the_virtual_clock_what_the_programs_of_a_failed_case_wrote_is_kept() -> Re
     ensure!(files.is_dir() && told.contains("kept: what its programs wrote is in"), "{told}");
     Ok(())
 }
+
+/// What a run prints on a terminal of its own (script(1)), with this in its environment.
+fn on_a_terminal(variable: Option<(&str, &str)>) -> Result<String> {
+    let folder = tempfile::tempdir()?;
+    let scenario = folder.path().join("marked.yaml");
+    fs::write(&scenario, SCENARIO)?;
+    let run = format!(
+        "{} run {} --clock virtual --filter claim=right --out {}",
+        under_test!(),
+        scenario.display(),
+        folder.path().display()
+    );
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &run, "/dev/null"]).env("TERM", "xterm");
+    for name in ["NO_COLOR", "CI", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    let output = command.envs(variable).output()?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(output.status.success(), "it ended with {}:\n{printed}", output.status);
+    Ok(printed)
+}
+
+/// Whether a colour or another emphasis is chosen anywhere (SGR in console_codes(4)).
+fn has_colour(printed: &str) -> bool {
+    let sequences = printed.split("\x1b[").skip(1);
+    let kinds = sequences.filter_map(|rest| rest.split_once(|c: char| c.is_ascii_alphabetic()).map(|(n, _)| (n, rest)));
+    kinds.into_iter().any(|(numbers, rest)| rest[numbers.len()..].starts_with('m') && !matches!(numbers, "" | "0"))
+}
+
+#[test]
+fn on_a_terminal_there_are_colours_and_with_no_color_none() -> Result {
+    let (coloured, plain) = (on_a_terminal(None)?, on_a_terminal(Some(("NO_COLOR", "1")))?);
+    ensure!(has_colour(&coloured), "without NO_COLOR there is no colour: {coloured:?}");
+    ensure!(!has_colour(&plain), "with NO_COLOR there is a colour: {plain:?}");
+    Ok(())
+}
