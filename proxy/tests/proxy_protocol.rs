@@ -63,9 +63,14 @@ fn treated(proxy: &Proxy, greeting: &[u8]) -> (String, End) {
     if !greeting.is_empty() {
         client.write_all(greeting).unwrap();
     }
-    // It may have been refused already.
-    let _ = client.shutdown(std::net::Shutdown::Write);
-    let end = end_of(&mut client, A_WHILE);
+    let end = match end_of(&mut client, A_WHILE) {
+        // More is waited for: that none comes is told only now, as a FIN could also meet a server's connection in the making.
+        End::Open => {
+            let _ = client.shutdown(std::net::Shutdown::Write);
+            end_of(&mut client, A_WHILE)
+        }
+        ended => ended,
+    };
     drop(client);
     (without_dates(&proxy.line().replace(&format!(":{port}"), ":CLIENT")), end)
 }
