@@ -163,44 +163,27 @@ impl Leg {
     /// Reads. `None`: there is nothing to read now, or never again.
     pub fn receive(&mut self, into: &mut [u8]) -> Option<usize> {
         let received = socket::receive(self.socket.as_ref()?, into);
-        match received {
-            Ok(0) => {
-                self.finished = true;
-                None
-            }
-            Ok(count) => {
-                // A read that could have taken more has emptied the socket; only a FIN or an error may be behind it.
-                self.ready.readable = count == into.len() || self.ready.hangup;
-                Some(count)
-            }
-            Err(Errno::AGAIN) => {
-                self.ready.readable = false;
-                None
-            }
-            Err(error) => {
-                self.broken = Some(error);
-                None
-            }
-        }
+        let count = self.took(received)?;
+        // A read that could have taken more has emptied the socket; only a FIN or an error may be behind it.
+        self.ready.readable = count == into.len() || self.ready.hangup;
+        Some(count)
     }
 
     /// Takes what there is into a pipe. `None`: there is nothing now, or never again.
     pub fn fill(&mut self, pipe: &mut Pipe) -> Option<usize> {
-        match pipe.fill(self.socket.as_ref()?) {
-            Ok(0) => {
-                self.finished = true;
-                None
-            }
-            Ok(count) => Some(count),
-            Err(Errno::AGAIN) => {
-                self.ready.readable = false;
-                None
-            }
-            Err(error) => {
-                self.broken = Some(error);
-                None
-            }
+        let filled = pipe.fill(self.socket.as_ref()?);
+        self.took(filled)
+    }
+
+    /// Takes in how it went to take bytes from it; how many there were.
+    fn took(&mut self, taken: Result<usize, Errno>) -> Option<usize> {
+        match taken {
+            Ok(0) => self.finished = true,
+            Ok(count) => return Some(count),
+            Err(Errno::AGAIN) => self.ready.readable = false,
+            Err(error) => self.broken = Some(error),
         }
+        None
     }
 
     /// Gives what waits, as much as the kernel takes now.
