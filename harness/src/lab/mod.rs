@@ -248,6 +248,21 @@ impl Lab {
         running.ok_or_else(|| doing(&format!("finding `{name}`"), std::io::Error::other("it has not been started")))
     }
 
+    /// Gives a proxy an order, in the words of its operator, as a step of this verb; `what` says what is being done.
+    ///
+    /// # Errors
+    /// When it has not been started, cannot be asked, or does not do it.
+    pub fn operate(&self, verb: &str, proxy: &str, order: &str, what: &str) -> Result<(), Error> {
+        let process = self.process(proxy)?;
+        let service = self.case.services.iter().find(|service| service.name.as_str() == proxy);
+        self.injected(verb, proxy);
+        let done = service.map_or_else(
+            || Err(std::io::Error::other("there is no such service")),
+            |service| tokio::task::block_in_place(|| service.kind.operate(&process, order)),
+        );
+        done.map_err(|e| doing(what, e))
+    }
+
     /// What tells a service to take no new sessions and to end after its last one.
     #[must_use]
     pub fn soft_stop_of(&self, name: &str) -> Signal {

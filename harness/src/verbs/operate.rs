@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Playing, Verb};
 use crate::keys;
-use crate::lab::{Lab, doing};
+use crate::lab::Lab;
 use crate::scenario::{ServiceName, Shaped, Word};
 
 /// `- operate: { proxy: lb, order: "set server broker/s1 state maint" }`
@@ -43,15 +43,8 @@ impl Verb for Operate {
 
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
-            let process = lab.process(&self.proxy)?;
-            let service = lab.case.services.iter().find(|service| service.name.as_str() == self.proxy);
-            let kind = service.map(|service| service.kind.clone());
-            lab.injected("operate", &self.proxy);
-            let done = kind.map_or_else(
-                || Err(std::io::Error::other("there is no such service")),
-                |kind| tokio::task::block_in_place(|| kind.operate(&process, &self.order)),
-            );
-            done.map_err(|e| doing(&format!("`{}` at `{}`", self.order, self.proxy), e))
+            let what = format!("`{}` at `{}`", self.order, self.proxy);
+            lab.operate("operate", &self.proxy, &self.order, &what)
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Playing, Verb};
 use crate::keys;
-use crate::lab::{Lab, doing};
+use crate::lab::Lab;
 use crate::scenario::{ServiceName, Shaped, Word};
 
 /// `- shutdown-sessions: { proxy: lb, server: broker/s1 }`
@@ -45,19 +45,9 @@ impl Verb for ShutdownSessions {
 
     fn play<'a>(&'a self, lab: &'a mut Lab) -> Playing<'a> {
         Box::pin(async {
-            let process = lab.process(&self.proxy)?;
-            let service = lab.case.services.iter().find(|service| service.name.as_str() == self.proxy);
-            let kind = service.map(|service| service.kind.clone());
-            lab.injected("shutdown-sessions", &self.proxy);
-            let done = kind.map_or_else(
-                || Err(std::io::Error::other("there is no such service")),
-                |kind| {
-                    tokio::task::block_in_place(|| {
-                        kind.operate(&process, &format!("shutdown sessions server {}", self.server))
-                    })
-                },
-            );
-            done.map_err(|e| doing(&format!("ending the sessions of `{}` at `{}`", self.server, self.proxy), e))
+            let order = format!("shutdown sessions server {}", self.server);
+            let what = format!("ending the sessions of `{}` at `{}`", self.server, self.proxy);
+            lab.operate("shutdown-sessions", &self.proxy, &order, &what)
         })
     }
 }
